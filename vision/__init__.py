@@ -1,0 +1,1 @@
+"""Pictures to measurements: video and landmarks to joint angles, repetitions and a score."""

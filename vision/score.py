@@ -1,0 +1,190 @@
+"""Scoring one recording of one exercise: the whole way from file to result."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from rtm.exercises import Exercise, Side
+from rtm.session import AngleRange, ExerciseResult, Quality, Repetition
+from vision.errors import NobodyFound, RecordingProblem
+from vision.estimator import MediaPipeEstimator, Progress, landmarks_of_video
+from vision.form import Assessment, assess
+from vision.kinematics import observed_view
+from vision.landmarks import Array, LandmarkSeries
+from vision.movement import Movement, follow, primary_angle, segment_as
+from vision.repetitions import Segmentation
+from vision.requirements import Refusal, only_this_exercise
+from vision.series_files import SERIES_SUFFIXES, read_series
+from vision.video import VIDEO_SUFFIXES
+
+# Below this share of frames the reading is of pieces; the result says so.
+_WELL_SEEN_SHARE = 0.7
+_LOW_FPS = 12.0
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A result with what it was read from; `angle_deg` (N,) belongs to `series.t_s`."""
+
+    result: ExerciseResult
+    series: LandmarkSeries
+    angle_deg: Array
+
+    @property
+    def t_s(self) -> Array:
+        return self.series.t_s
+
+
+def score_file(
+    path: Path, exercise: Exercise, side: Side | None = None, *, on_progress: Progress | None = None
+) -> Scored:
+    """Scores a video (mp4, webm, mov) or landmark series (npz, json, csv) by its extension.
+
+    Raises:
+        RecordingProblem: missing, unreadable, nobody in it, or not measurable by camera.
+        ModelMissing: a video, and the pose model was not built.
+    """
+    primary_angle(exercise)
+    if not path.is_file():
+        raise RecordingProblem("There is no such file.")
+    suffix = path.suffix.lower()
+    if suffix in SERIES_SUFFIXES:
+        return score_series(read_series(path), exercise, side)
+    if suffix in VIDEO_SUFFIXES:
+        return score_video(path, exercise, side, on_progress=on_progress)
+    known = ", ".join(sorted(VIDEO_SUFFIXES | SERIES_SUFFIXES))
+    raise RecordingProblem(f"Files ending in {suffix or 'nothing'} can't be read; use {known}.")
+
+
+def score_video(
+    path: Path, exercise: Exercise, side: Side | None = None, *, on_progress: Progress | None = None
+) -> Scored:
+    """Finds the person in every frame and scores the movement.
+
+    A video that breaks off is scored as far as it goes, with a warning.
+
+    Raises:
+        UnreadableVideo: no decoder knows it, or fewer than two frames decode.
+        NobodyFound: no frame shows a person.
+        NotMeasurable: a camera can't measure the exercise.
+        ModelMissing: the pose model was not built.
+    """
+    primary_angle(exercise)
+    with MediaPipeEstimator() as estimator:
+        footage = landmarks_of_video(path, estimator, on_progress)
+    return score_series(footage.series, exercise, side, frames_missing=footage.frames_missing)
+
+
+def score_series(
+    series: LandmarkSeries, exercise: Exercise, side: Side | None = None, *, frames_missing: int = 0
+) -> Scored:
+    """Scores a landmark series; pure.
+
+    `frames_missing` is how many frames the video should have had beyond those decoded.
+
+    Raises:
+        NobodyFound: no frame holds a person.
+        NotMeasurable: a camera can't measure the exercise.
+    """
+    if not series.found.any():
+        raise NobodyFound("Nobody was found in any frame of this recording.")
+    angle = primary_angle(exercise)
+    movement = follow(series, exercise, side)
+    moved = segment_as(exercise, series.t_s, movement.angle_deg)
+    found, refusals = only_this_exercise(series, exercise, movement, moved)
+    assessment = assess(series, exercise, movement, found)
+    result = ExerciseResult(
+        exercise_id=exercise.id,
+        side=movement.side,
+        duration_s=series.duration_s,
+        frames=series.frame_count,
+        frames_measured=int(np.isfinite(movement.angle_deg).sum()),
+        repetitions=_repetitions(series.t_s, movement.angle_deg, found, assessment),
+        primary_angle=_range(angle.name, movement.angle_deg),
+        score=assessment.parts,
+        faults=assessment.faults,
+        quality=_quality(series, exercise, movement, found, refusals, frames_missing),
+    )
+    return Scored(result, series, movement.angle_deg)
+
+
+def _repetitions(
+    t_s: Array, angle_deg: Array, found: Segmentation, assessment: Assessment
+) -> tuple[Repetition, ...]:
+    repetitions = []
+    for cycle, quality in zip(found.complete, assessment.repetitions, strict=True):
+        piece = angle_deg[cycle.start : cycle.end + 1]
+        repetitions.append(
+            Repetition(
+                start_s=float(t_s[cycle.start] - t_s[0]),
+                peak_s=float(t_s[cycle.peak] - t_s[0]),
+                end_s=float(t_s[cycle.end] - t_s[0]),
+                peak_deg=float(angle_deg[cycle.peak]),
+                rom_deg=float(np.nanmax(piece) - np.nanmin(piece)),
+                score=quality.score,
+                faults=quality.faults,
+            )
+        )
+    return tuple(repetitions)
+
+
+def _range(name: str, angle_deg: Array) -> AngleRange | None:
+    if not np.isfinite(angle_deg).any():
+        return None
+    return AngleRange(name, float(np.nanmin(angle_deg)), float(np.nanmax(angle_deg)))
+
+
+def _quality(
+    series: LandmarkSeries,
+    exercise: Exercise,
+    movement: Movement,
+    found: Segmentation,
+    refusals: Sequence[Refusal],
+    frames_missing: int,
+) -> Quality:
+    seen = series.visibility[series.found]
+    return Quality(
+        visibility=float(seen.mean()),
+        fps=series.fps,
+        warnings=(
+            *_sight_warnings(series, exercise, movement, frames_missing),
+            *_movement_warnings(series, movement, found, refusals),
+        ),
+    )
+
+
+def _sight_warnings(
+    series: LandmarkSeries, exercise: Exercise, movement: Movement, frames_missing: int
+) -> Iterator[str]:
+    """What the camera could not see, in plain words."""
+    measured = np.isfinite(movement.angle_deg) | movement.walking
+    if not np.isfinite(movement.angle_deg).any():
+        yield "The joint of this exercise could not be seen: nothing was measured."
+    elif measured.mean() < _WELL_SEEN_SHARE:
+        yield f"The joint could be seen in {measured.mean():.0%} of the frames only."
+    view = observed_view(series)
+    if exercise.camera_view not in (None, "any", view):
+        yield f"The camera saw a {view} view; this exercise asks for {exercise.camera_view}."
+    if movement.to_vertical:
+        yield "The hips were out of view: the arm was measured against the vertical."
+    if series.fps < _LOW_FPS:
+        yield f"The frame rate is low ({series.fps:.0f}/s); fast movements may be missed."
+    if frames_missing > 0:
+        yield f"The video is cut off: {frames_missing} of its frames could not be read."
+
+
+def _movement_warnings(
+    series: LandmarkSeries, movement: Movement, found: Segmentation, refusals: Sequence[Refusal]
+) -> Iterator[str]:
+    """What was seen and not counted, in plain words."""
+    walked_s = float(np.diff(series.t_s)[movement.walking[1:]].sum())
+    if walked_s > 0:
+        yield f"Walking was left out ({walked_s:.1f} s)."
+    if found.partial:
+        yield f"Attempts below half of the usual range: {found.partial}."
+    for refusal in refusals:
+        yield f"Movements not counted: {refusal.movements}. {refusal.requirement.cue['en']}"
