@@ -1,0 +1,259 @@
+"""Tally cases as JSON: the stable form that scripts rely on."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from billing.account import Account, Billed, OtherService, Tally
+from rtm.episode import Consent, Device, DeviceSystem, Episode, TherapyPlan
+from rtm.ledger import (
+    Interaction,
+    InteractionKind,
+    Ledger,
+    MonitoredDay,
+    ProviderKind,
+    TimeEntry,
+)
+
+_FIRST_YEAR, _LAST_YEAR = 1990, 2199
+
+
+class InvalidCase(ValueError):
+    """The case is not of the documented form; the message names the field."""
+
+
+def _not_a_number(value: object) -> object:
+    """A bare number would be read as seconds since 1970."""
+    if isinstance(value, int | float):
+        raise ValueError("needs text such as 2026-03-31, not a number")
+    return value
+
+
+def _in_living_memory(value: date) -> date:
+    """Periods are counted from the start, and instants moved between time zones."""
+    if not _FIRST_YEAR <= value.year <= _LAST_YEAR:
+        raise ValueError(f"the year {value.year} is not from {_FIRST_YEAR} to {_LAST_YEAR}")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_not_a_number), AfterValidator(_in_living_memory)]
+Instant = Annotated[datetime, BeforeValidator(_not_a_number), AfterValidator(_in_living_memory)]
+Code = Annotated[str, StringConstraints(pattern=r"^[0-9A-Z]{5}$")]
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Device(_Model):
+    udi: str | None = None
+    name: str | None = None
+    version: str | None = None
+    system: DeviceSystem = "musculoskeletal"
+    self_report: bool = False
+    regulatory_basis: str | None = None
+
+
+class _Episode(_Model):
+    start: Day
+    end: Day | None = None
+    setup_completed: Instant | None = None
+    consent: Instant | None = None
+    device: _Device = _Device(name="unnamed")
+    practitioner_npi: str | None = None
+
+    @model_validator(mode="after")
+    def _ends_after_its_start(self) -> _Episode:
+        if self.end is not None and self.end < self.start:
+            raise ValueError(f"end {self.end} lies before start {self.start}")
+        return self
+
+
+class _Time(_Model):
+    date: Day
+    minutes: float | None = Field(default=None, allow_inf_nan=False, ge=-100_000, le=100_000)
+    by: ProviderKind
+    activity: str = ""
+    start: Instant | None = None
+    end: Instant | None = None
+    npi: str | None = None
+
+    @model_validator(mode="after")
+    def _has_a_length(self) -> _Time:
+        if (self.start is None) != (self.end is None):
+            raise ValueError("start and end come together")
+        if self.minutes is None and self.start is None:
+            raise ValueError("needs minutes, or start and end")
+        return self
+
+
+class _Interaction(_Model):
+    at: Instant
+    kind: InteractionKind
+    minutes: float = Field(default=0, allow_inf_nan=False, ge=-10_000, le=10_000)
+    npi: str | None = None
+
+
+class _OtherService(_Model):
+    date: Day
+    code: Code
+    npi: str | None = None
+    start: Instant | None = None
+    end: Instant | None = None
+
+
+class _Billed(_Model):
+    date: Day
+    code: Code
+    units: int = Field(default=1, ge=1)
+
+
+class _Case(_Model):
+    time_zone: str
+    as_of: Day
+    payer: str = "medicare"
+    therapy_plan: TherapyPlan | None = None
+    therapy_allowed_to_date: Decimal | None = None
+    episode: _Episode
+    days: tuple[Day, ...] = ()
+    time: tuple[_Time, ...] = ()
+    interactions: tuple[_Interaction, ...] = ()
+    other_services: tuple[_OtherService, ...] = ()
+    billed: tuple[_Billed, ...] = ()
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"{value!r} is not an IANA time zone") from None
+        return value
+
+
+def read_case(document: Any) -> Account:
+    """The account that a case describes. An instant without an offset is local to `time_zone`.
+
+    Raises:
+        InvalidCase: a missing, unknown or ill-formed field; the message is one line.
+    """
+    try:
+        case = _Case.model_validate(document)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"]) or "case"
+        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+        what = str(first["msg"]).removeprefix("Value error, ")
+        raise InvalidCase(f"{place}: {what}{more}") from None
+    zone = ZoneInfo(case.time_zone)
+
+    def instant(value: datetime | None) -> datetime | None:
+        return value.replace(tzinfo=zone) if value is not None and value.tzinfo is None else value
+
+    return Account(
+        time_zone=zone,
+        as_of=case.as_of,
+        payer=case.payer.lower(),
+        episode=_episode(
+            case, instant(case.episode.setup_completed), instant(case.episode.consent)
+        ),
+        ledger=Ledger(
+            days=tuple(MonitoredDay(f"days[{n}]", day) for n, day in enumerate(case.days)),
+            time=tuple(
+                _time_entry(n, entry, instant(entry.start), instant(entry.end))
+                for n, entry in enumerate(case.time)
+            ),
+            interactions=tuple(
+                Interaction(
+                    f"interactions[{n}]",
+                    instant(talk.at) or talk.at,
+                    talk.kind,
+                    round(talk.minutes * 60),
+                    talk.npi,
+                )
+                for n, talk in enumerate(case.interactions)
+            ),
+        ),
+        other_services=tuple(
+            OtherService(s.date, s.code, s.npi, instant(s.start), instant(s.end))
+            for s in case.other_services
+        ),
+        billed=tuple(Billed(line.date, line.code, line.units) for line in case.billed),
+        therapy_allowed_to_date=case.therapy_allowed_to_date,
+    )
+
+
+def _episode(case: _Case, setup: datetime | None, consent: datetime | None) -> Episode:
+    device = case.episode.device
+    return Episode(
+        id="episode",
+        start=case.episode.start,
+        end=case.episode.end,
+        setup_completed=setup,
+        consent=Consent(consent) if consent else None,
+        device=Device(
+            name=device.name or device.udi or "unnamed",
+            system=device.system,
+            udi=device.udi,
+            version=device.version,
+            self_report=device.self_report,
+            regulatory_basis=device.regulatory_basis,
+        ),
+        therapy_plan=case.therapy_plan,
+        practitioner_npi=case.episode.practitioner_npi,
+    )
+
+
+def _time_entry(n: int, entry: _Time, start: datetime | None, end: datetime | None) -> TimeEntry:
+    if entry.minutes is not None:
+        seconds = round(entry.minutes * 60)
+    else:
+        assert start is not None, "checked by the model"
+        assert end is not None, "checked by the model"
+        seconds = int((end - start).total_seconds())
+    return TimeEntry(
+        f"time[{n}]", entry.date, seconds, entry.by, entry.activity, start, end, entry.npi
+    )
+
+
+def tally_json(tally: Tally) -> dict[str, Any]:
+    """JSON-ready; amounts are decimal text, null where no amount is loaded."""
+    return {
+        "charges": [
+            {
+                "code": charge.code,
+                "units": charge.units,
+                "modifiers": list(charge.modifiers),
+                "from": charge.first.isoformat(),
+                "to": charge.last.isoformat(),
+                "amount": None if charge.amount is None else str(charge.amount),
+                "reasons": [
+                    {"rule": reason.rule, "facts": dict(reason.facts), "source": reason.source}
+                    for reason in charge.reasons
+                ],
+            }
+            for charge in tally.charges
+        ],
+        "shortfalls": [
+            {"code": shortfall.code, "needs": shortfall.needs, "by": shortfall.by.isoformat()}
+            for shortfall in tally.shortfalls
+        ],
+        "blocked": [
+            {"code": block.code, "rule": block.rule, "why": block.why} for block in tally.blocked
+        ],
+    }

@@ -1,0 +1,181 @@
+"""Dated RTM rule sets: one YAML file a year, each line with its source.
+
+A date of service outside every loaded set has no rules: nothing is guessed from another year.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from itertools import pairwise
+from typing import Any, Literal
+
+import yaml
+from jsonschema import Draft202012Validator
+
+from rtm.episode import DeviceSystem
+
+Period = Literal["episode", "device", "month"]
+
+
+class InvalidRules(ValueError):
+    """A rule file breaks the schema or contradicts another; the message names file and place."""
+
+
+@dataclass(frozen=True)
+class CodeRule:
+    """When one code may be charged, and on what authority. Days and minutes are inclusive."""
+
+    code: str
+    label: str
+    period: Period
+    source: str
+    system: DeviceSystem | None = None
+    minimum_days: int = 0
+    maximum_days: int | None = None
+    minimum_minutes: int = 0
+    maximum_minutes: int | None = None
+    add_on_to: str | None = None
+    each_minutes: int | None = None
+    interaction: bool = False
+    assistant_modifier: bool = False
+    excludes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """All rules for dates of service from `valid_from` to `valid_to`, both included."""
+
+    id: str
+    valid_from: date
+    valid_to: date
+    period_days: int
+    codes: Mapping[str, CodeRule]
+    interaction_kinds: frozenset[str]
+    interaction_source: str
+    exclusive_services: frozenset[str]
+    exclusive_source: str
+    assistant_modifiers: Mapping[str, Mapping[str, str]]
+    assistant_more_than: float
+    assistant_source: str
+    therapy_threshold: Mapping[str, Decimal]
+    therapy_threshold_source: str
+    practitioner_source: str
+    consent_source: str
+    amounts: Mapping[str, Decimal]
+
+    def of_period(self, period: Period) -> tuple[CodeRule, ...]:
+        return tuple(rule for rule in self.codes.values() if rule.period == period)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Every loaded rule set, by date of service."""
+
+    sets: tuple[RuleSet, ...]
+
+    def on(self, day: date) -> RuleSet | None:
+        """The rules in force on `day`, or None where none is loaded."""
+        return next((s for s in self.sets if s.valid_from <= day <= s.valid_to), None)
+
+    @property
+    def known_codes(self) -> frozenset[str]:
+        return frozenset(code for rule_set in self.sets for code in rule_set.codes)
+
+
+@cache
+def load_rules() -> Rules:
+    """The rule sets shipped with this package. Raises InvalidRules."""
+    return read_rules(files(__package__))
+
+
+def read_rules(folder: Traversable) -> Rules:
+    """Every `*.yaml` of `folder`.
+
+    Raises:
+        InvalidRules: a file is broken, overlaps another, or has a rule without a source.
+    """
+    schema = json.loads(files(__package__).joinpath("schema.json").read_text("utf-8"))
+    validator = Draft202012Validator(schema)
+    sets: list[RuleSet] = []
+    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if file.name.endswith(".yaml"):
+            try:
+                document = yaml.load(file.read_text("utf-8"), Loader=_PlainDates)
+            except yaml.YAMLError as error:
+                raise InvalidRules(f"{file.name}: {' '.join(str(error).split())}") from None
+            for fault in validator.iter_errors(document):
+                raise InvalidRules(f"{file.name}: {fault.json_path}: {fault.message}")
+            sets.append(_rule_set(file.name, document))
+    sets.sort(key=lambda rule_set: rule_set.valid_from)
+    for earlier, later in pairwise(sets):
+        if later.valid_from <= earlier.valid_to:
+            raise InvalidRules(f"{later.id} begins before {earlier.id} ends")
+    return Rules(tuple(sets))
+
+
+class _PlainDates(yaml.SafeLoader):
+    """Leaves dates as text, as JSON Schema knows them."""
+
+
+_PlainDates.add_constructor("tag:yaml.org,2002:timestamp", lambda _loader, node: str(node.value))
+
+
+def _rule_set(name: str, document: dict[str, Any]) -> RuleSet:
+    codes = {
+        code: CodeRule(code=code, **{**rule, "excludes": tuple(rule.get("excludes", ()))})
+        for code, rule in document["codes"].items()
+    }
+    _check_codes(name, codes, document["amounts"])
+    valid_from = date.fromisoformat(document["valid_from"])
+    valid_to = date.fromisoformat(document["valid_to"])
+    if valid_to < valid_from:
+        raise InvalidRules(f"{name}: valid_to lies before valid_from")
+    return RuleSet(
+        id=document["id"],
+        valid_from=valid_from,
+        valid_to=valid_to,
+        period_days=document["period_days"],
+        codes=codes,
+        interaction_kinds=frozenset(document["interaction_kinds"]["kinds"]),
+        interaction_source=document["interaction_kinds"]["source"],
+        exclusive_services=frozenset(document["exclusive_services"]["codes"]),
+        exclusive_source=document["exclusive_services"]["source"],
+        assistant_modifiers=document["assistant"]["modifiers"],
+        assistant_more_than=document["assistant"]["more_than_share"],
+        assistant_source=document["assistant"]["source"],
+        therapy_threshold={
+            plan: Decimal(amount)
+            for plan, amount in document["therapy_threshold"]["amounts"].items()
+        },
+        therapy_threshold_source=document["therapy_threshold"]["source"],
+        practitioner_source=document["practitioner_exclusive"]["source"],
+        consent_source=document["consent"]["source"],
+        amounts={code: Decimal(line["amount"]) for code, line in document["amounts"].items()},
+    )
+
+
+def _check_codes(name: str, codes: Mapping[str, CodeRule], amounts: Mapping[str, Any]) -> None:
+    def known(where: str, mentioned: Sequence[str]) -> None:
+        for code in mentioned:
+            if code not in codes:
+                raise InvalidRules(f"{name}: {where} names the code {code}, which has no rule here")
+
+    known("amounts", list(amounts))
+    for rule in codes.values():
+        known(f"{rule.code} excludes", rule.excludes)
+        for other in rule.excludes:
+            if rule.code not in codes[other].excludes:
+                raise InvalidRules(f"{name}: {rule.code} excludes {other}, but not the reverse")
+        for what in ("days", "minutes"):
+            least, most = getattr(rule, f"minimum_{what}"), getattr(rule, f"maximum_{what}")
+            if most is not None and most < least:
+                raise InvalidRules(f"{name}: {rule.code} minimum_{what} is above its maximum")
+        if rule.add_on_to is not None:
+            known(f"{rule.code} add_on_to", [rule.add_on_to])
