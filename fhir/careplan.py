@@ -1,0 +1,204 @@
+"""A program as CarePlan, ServiceRequests and Goals in one transaction, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from html import escape
+from typing import Any, cast
+
+from fhir import codes
+from fhir.bundle import Resource, put_by_identifier, transaction, urn
+from fhir.codes import concept, identifier
+from fhir.goal import goal_resource, read_goal
+from fhir.parties import Parties
+from fhir.servicerequest import read_service_request, service_request
+from rtm.program import PrescribedExercise, Program
+
+
+class UnreadableProgram(ValueError):
+    """The resources are not a program of ours; the message names what is missing."""
+
+
+def prescription_bundle(
+    program: Program,
+    parties: Parties,
+    exercise_names: Mapping[str, str],
+    previous: Program | None = None,
+) -> Resource:
+    """The transaction that puts `program` into the EHR; the CarePlan is its first entry.
+
+    Entries are found again by our identifiers, so sending it twice, or a later version, changes
+    the same resources. Exercises that `previous` had and `program` lacks are revoked.
+    """
+    line_urns = {
+        line.exercise_id: urn(codes.PROGRAM_LINE_ID, program.id, line.exercise_id)
+        for line in program.exercises
+    }
+    goal_urns = {goal.id: urn(codes.GOAL_ID, program.id, goal.id) for goal in program.goals}
+    plan_urn = urn(codes.PROGRAM_ID, program.id)
+    entries = [
+        put_by_identifier(
+            _careplan(program, parties, exercise_names, line_urns, goal_urns), plan_urn
+        )
+    ]
+    for line in program.exercises:
+        resource = service_request(program, line, parties, exercise_names[line.exercise_id])
+        entries.append(put_by_identifier(resource, line_urns[line.exercise_id]))
+    for line in _dropped(program, previous):
+        resource = service_request(
+            program, line, parties, exercise_names[line.exercise_id], status="revoked"
+        )
+        full_url = urn(codes.PROGRAM_LINE_ID, program.id, line.exercise_id)
+        entries.append(put_by_identifier(resource, full_url))
+    for goal in program.goals:
+        resource = goal_resource(program.id, goal, parties.patient, program.start)
+        entries.append(put_by_identifier(resource, goal_urns[goal.id]))
+    return transaction(entries)
+
+
+def read_program(
+    careplan: Mapping[str, Any],
+    service_requests: Sequence[Mapping[str, Any]],
+    goals: Sequence[Mapping[str, Any]],
+) -> Program:
+    """The program that these resources hold; revoked ServiceRequests are left out.
+
+    Lines and goals come in the order in which the CarePlan refers to them, where it refers to
+    them by id.
+
+    Raises:
+        UnreadableProgram: an element of ours is missing.
+    """
+    try:
+        facts = _extension(careplan, codes.PROGRAM_EXTENSION)
+        program_id = _identifier(careplan, codes.PROGRAM_ID)
+        addressed = careplan["addresses"][0]
+        lines = [
+            read_service_request(resource)
+            for resource in _in_order(
+                service_requests,
+                [activity["reference"] for activity in careplan.get("activity", ())],
+            )
+            if resource["status"] == "active"
+        ]
+        return Program(
+            id=program_id,
+            version=int(facts["version"]),
+            title=careplan["title"],
+            protocol_id=str(facts["protocol"]),
+            phase_id=str(facts["phase"]),
+            condition_code=addressed["identifier"]["value"],
+            condition_display=addressed["display"],
+            exercises=tuple(lines),
+            goals=tuple(
+                read_goal(resource) for resource in _in_order(goals, careplan.get("goal", ()))
+            ),
+            start=date.fromisoformat(careplan["period"]["start"]),
+            end=date.fromisoformat(careplan["period"]["end"]),
+        )
+    except (KeyError, IndexError, StopIteration) as error:
+        raise UnreadableProgram(f"the CarePlan lacks {error}") from None
+
+
+def _careplan(
+    program: Program,
+    parties: Parties,
+    exercise_names: Mapping[str, str],
+    line_urns: Mapping[str, str],
+    goal_urns: Mapping[str, str],
+) -> Resource:
+    resource: Resource = {
+        "resourceType": "CarePlan",
+        "text": {"status": "generated", "div": _narrative(program, exercise_names)},
+        "extension": [
+            {
+                "url": codes.PROGRAM_EXTENSION,
+                "extension": [
+                    {"url": "version", "valueInteger": program.version},
+                    {"url": "protocol", "valueString": program.protocol_id},
+                    {"url": "phase", "valueString": program.phase_id},
+                ],
+            }
+        ],
+        "identifier": [identifier(codes.PROGRAM_ID, program.id)],
+        "status": "active",
+        "intent": "plan",
+        "category": [
+            concept(
+                codes.US_CORE_CAREPLAN_CATEGORY, "assess-plan", "Assessment and Plan of Treatment"
+            )
+        ],
+        "title": program.title,
+        "subject": {"reference": parties.patient},
+        "period": {"start": program.start.isoformat(), "end": program.end.isoformat()},
+        "author": {"reference": parties.practitioner},
+        "addresses": [
+            {
+                "type": "Condition",
+                "identifier": identifier(codes.ICD10CM, program.condition_code),
+                "display": program.condition_display,
+            }
+        ],
+        "activity": [{"reference": {"reference": reference}} for reference in line_urns.values()],
+    }
+    if goal_urns:
+        resource["goal"] = [{"reference": reference} for reference in goal_urns.values()]
+    if parties.encounter:
+        resource["encounter"] = {"reference": parties.encounter}
+    return resource
+
+
+def _narrative(program: Program, exercise_names: Mapping[str, str]) -> str:
+    items = "".join(
+        f"<li>{escape(exercise_names[line.exercise_id])}: {dose_text(line)}</li>"
+        for line in program.exercises
+    )
+    goals = "".join(f"<li>{escape(goal.description)}</li>" for goal in program.goals)
+    return (
+        '<div xmlns="http://www.w3.org/1999/xhtml">'
+        f"<p>{escape(program.title)}, {program.start} to {program.end}</p>"
+        f"<ul>{items}</ul>" + (f"<p>Goals</p><ul>{goals}</ul>" if goals else "") + "</div>"
+    )
+
+
+def dose_text(line: PrescribedExercise) -> str:
+    """The dose in a few English words, for people who read the chart."""
+    dose = line.dose
+    words = f"{dose.sets} × {dose.repetitions}"
+    if dose.hold_s:
+        words += f", hold {dose.hold_s:g} s"
+    if dose.times_per_day > 1:
+        words += f", {dose.times_per_day} times a day"
+    return f"{words}, {len(dose.weekdays)} days a week, {line.side}"
+
+
+def _dropped(program: Program, previous: Program | None) -> Iterable[PrescribedExercise]:
+    kept = {line.exercise_id for line in program.exercises}
+    return () if previous is None else [x for x in previous.exercises if x.exercise_id not in kept]
+
+
+def _in_order(
+    resources: Sequence[Mapping[str, Any]], references: Iterable[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    places = {item.get("reference"): place for place, item in enumerate(references)}
+
+    def place(resource: Mapping[str, Any]) -> int:
+        own = f"{resource['resourceType']}/{resource.get('id')}"
+        return places.get(own, len(places))
+
+    return sorted(resources, key=place)
+
+
+def _extension(resource: Mapping[str, Any], url: str) -> dict[str, Any]:
+    for extension in resource.get("extension", ()):
+        if extension["url"] == url:
+            return {
+                part["url"]: next(v for k, v in part.items() if k.startswith("value"))
+                for part in extension["extension"]
+            }
+    raise KeyError(url)
+
+
+def _identifier(resource: Mapping[str, Any], system: str) -> str:
+    return next(cast(str, i["value"]) for i in resource["identifier"] if i["system"] == system)

@@ -1,0 +1,39 @@
+"""An R4 validator that is not ours: medplum's structure checks and the required bindings."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+_FOLDER = Path(__file__).parent / "r4_validator"
+
+
+def r4_issues(resources: Sequence[dict[str, Any]]) -> list[str]:
+    """What is not valid R4 (4.0.1) in `resources`, each issue with its path.
+
+    One process validates them all: its start-up takes about a second.
+    """
+    if not (_FOLDER / "node_modules").is_dir():
+        raise RuntimeError("the R4 validator is not installed: run `make test-setup`")
+    done = subprocess.run(
+        ["node", *_flags(), "validate.mjs"],
+        cwd=_FOLDER,
+        input=json.dumps(list(resources)),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"the R4 validator failed: {done.stderr[-500:]}")
+    found: list[list[str]] = json.loads(done.stdout)
+    return [issue for issues in found for issue in issues]
+
+
+def _flags() -> list[str]:
+    """medplum touches WebSocket on import, which Node 20 has behind a flag only."""
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
+    return ["--experimental-websocket"] if version.stdout.startswith("v20.") else []
