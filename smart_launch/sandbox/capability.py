@@ -1,0 +1,125 @@
+"""What this server says of itself: CapabilityStatement and SMART configuration."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from smart_launch.sandbox.config import SandboxConfig
+from smart_launch.sandbox.search import RESOURCE_TYPES, search_parameters
+
+_INTERACTIONS = (
+    "read",
+    "vread",
+    "create",
+    "update",
+    "delete",
+    "history-instance",
+    "search-type",
+)
+_OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
+
+
+def capability_statement(config: SandboxConfig) -> dict[str, Any]:
+    """An R4 CapabilityStatement with the SMART security extension."""
+    return {
+        "resourceType": "CapabilityStatement",
+        "status": "active",
+        "date": "2026-11-24",
+        "kind": "instance",
+        "software": {"name": "Homestretch sandbox EHR (development only)"},
+        "implementation": {"description": "Synthetic patients", "url": config.fhir_base},
+        "fhirVersion": "4.0.1",
+        "format": ["application/fhir+json"],
+        "rest": [
+            {
+                "mode": "server",
+                "security": {
+                    "service": [
+                        {
+                            "coding": [
+                                {
+                                    "system": "http://terminology.hl7.org/CodeSystem/restful-security-service",
+                                    "code": "SMART-on-FHIR",
+                                }
+                            ]
+                        }
+                    ],
+                    "extension": [
+                        {
+                            "url": _OAUTH_URIS,
+                            "extension": [
+                                {
+                                    "url": "authorize",
+                                    "valueUri": f"{config.base_url}/auth/authorize",
+                                },
+                                {"url": "token", "valueUri": f"{config.base_url}/auth/token"},
+                            ],
+                        }
+                    ],
+                },
+                "resource": [
+                    {
+                        "type": name,
+                        "interaction": [{"code": code} for code in _INTERACTIONS],
+                        "versioning": "versioned-update",
+                        "readHistory": True,
+                        "conditionalCreate": True,
+                        "conditionalUpdate": True,
+                        "updateCreate": True,
+                        "searchParam": [
+                            {"name": parameter, "type": kind}
+                            for parameter, kind in search_parameters(name).items()
+                        ],
+                    }
+                    for name in RESOURCE_TYPES
+                ],
+                "interaction": [{"code": "transaction"}],
+            }
+        ],
+    }
+
+
+def smart_configuration(config: SandboxConfig) -> dict[str, Any]:
+    """SMART 2.2, 2.1.3.2."""
+    return {
+        "issuer": config.issuer,
+        "jwks_uri": f"{config.base_url}/auth/jwks",
+        "authorization_endpoint": f"{config.base_url}/auth/authorize",
+        "token_endpoint": f"{config.base_url}/auth/token",
+        "token_endpoint_auth_methods_supported": [
+            "none",
+            "client_secret_basic",
+            "private_key_jwt",
+        ],
+        "token_endpoint_auth_signing_alg_values_supported": ["RS384", "ES384"],
+        "grant_types_supported": ["authorization_code", "client_credentials"],
+        "response_types_supported": ["code"],
+        "code_challenge_methods_supported": ["S256"],
+        "scopes_supported": [
+            "openid",
+            "fhirUser",
+            "launch",
+            "launch/patient",
+            "offline_access",
+            "patient/*.rs",
+            "user/*.rs",
+            "system/*.cruds",
+        ],
+        "capabilities": [
+            "launch-ehr",
+            "launch-standalone",
+            "client-public",
+            "client-confidential-symmetric",
+            "client-confidential-asymmetric",
+            "sso-openid-connect",
+            "context-ehr-patient",
+            "context-ehr-encounter",
+            "context-standalone-patient",
+            "permission-patient",
+            "permission-user",
+            "permission-offline",
+            "permission-v1",
+            "permission-v2",
+            "context-banner",
+        ],
+    }

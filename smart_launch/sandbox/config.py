@@ -1,0 +1,36 @@
+"""What a sandbox EHR needs to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from smart_launch.sandbox.registration import Client, homestretch_clients
+
+
+@dataclass(frozen=True)
+class SandboxConfig:
+    """`base_url` is this server's, `app_url` the application's that is registered here.
+
+    `faults` allows tests to make the FHIR API fail on purpose. `clients` are registered in
+    addition to the application's own and take precedence over them.
+    """
+
+    base_url: str
+    app_url: str
+    database: Path
+    faults: bool = False
+    clients: tuple[Client, ...] = ()
+
+    @property
+    def fhir_base(self) -> str:
+        return f"{self.base_url}/fhir"
+
+    @property
+    def issuer(self) -> str:
+        return self.base_url
+
+    def registered(self) -> dict[str, Client]:
+        """Every registered client by its id."""
+        all_of_them = (*homestretch_clients(self.app_url), *self.clients)
+        return {client.client_id: client for client in all_of_them}
