@@ -1,0 +1,179 @@
+"""Exporting a month's claims: each charge leaves once, and what left can be fetched again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.billing_office.claims import build_claim
+from app.billing_office.month import BadMonth, PatientMonth, read_month
+from app.context import Context
+from app.store import ClaimExportRow, ClaimLineRow, CounterRow, Tenant
+from billing.claim import Claim, ScrubFinding, scrub
+from billing.cms1500 import cms1500_csv
+from billing.hl7_dft import Routing, dft_p03
+from billing.rules import load_rules
+from billing.x12_837p import Interchange, write_837p
+
+Format = Literal["837p", "cms1500", "dft"]
+
+
+class ExportRefused(ValueError):
+    """Nothing can be exported; the message says why."""
+
+
+@dataclass(frozen=True)
+class ExportDone:
+    """`held` names the claims that stayed back and why; `again` marks a file made before."""
+
+    content: str
+    claim_count: int
+    line_count: int
+    total: Decimal
+    held: tuple[str, ...]
+    again: bool
+
+
+def export_month(context: Context, tenant_id: str, month: str, format_: str) -> ExportDone:
+    """The month's claims as one file. Charges that left before are not in it; when nothing new
+    is billable, the last file of this month and format is returned byte for byte.
+
+    Raises:
+        ExportRefused: bad month, or nothing billable and nothing exported before.
+    """
+    with context.database.begin(tenant_id) as db:
+        tenant = db.get_one(Tenant, tenant_id)
+        now = context.now().astimezone(ZoneInfo(tenant.time_zone))
+        # One export at a time for a tenant: the counter's row is the lock.
+        counter = _counter(db, "interchange")
+        try:
+            billable = [item for item in read_month(db, month, now.date()) if item.charges]
+        except BadMonth as error:
+            raise ExportRefused(str(error)) from None
+        ready, held = _scrubbed(db, tenant, billable, counter.value + 1)
+        if not ready:
+            return _again(db, month, format_, held)
+        counter.value += 1
+        claims = [claim for _, claim in ready]
+        content = _write(claims, format_, tenant, counter.value, now, [i for i, _ in ready])
+        _record(db, context, month, format_, counter.value, content, ready)
+        return ExportDone(
+            content=content,
+            claim_count=len(claims),
+            line_count=sum(len(claim.lines) for claim in claims),
+            total=sum((claim.total for claim in claims), Decimal("0.00")),
+            held=held,
+            again=False,
+        )
+
+
+def _scrubbed(
+    db: Session, tenant: Tenant, billable: Sequence[PatientMonth], number: int
+) -> tuple[list[tuple[PatientMonth, Claim]], tuple[str, ...]]:
+    ready: list[tuple[PatientMonth, Claim]] = []
+    held: list[str] = []
+    known = load_rules().known_codes
+    for item in billable:
+        # New in every export: what it names (CLM01, FT1-2, MSH-10) must never repeat.
+        claim_id = f"{number:05d}{item.patient.id:05d}"
+        claim = build_claim(db, tenant, item, claim_id)
+        findings = (claim,) if isinstance(claim, ScrubFinding) else scrub(claim, known)
+        held += [f"{finding.claim_id}: {finding.field} {finding.why}" for finding in findings]
+        if not findings and isinstance(claim, Claim):
+            ready.append((item, claim))
+    return ready, tuple(held)
+
+
+def _write(
+    claims: Sequence[Claim],
+    format_: str,
+    tenant: Tenant,
+    number: int,
+    now: datetime,
+    items: Sequence[PatientMonth],
+) -> str:
+    if format_ == "837p":
+        production = bool(tenant.practice.get("production", False))
+        return write_837p(claims, Interchange(number, now, production))
+    if format_ == "cms1500":
+        return cms1500_csv(claims)
+    routing = Routing("HOMESTRETCH", tenant.id, "EHR", tenant.id)
+    return "\n".join(
+        dft_p03(
+            claim,
+            routing,
+            now,
+            patient_mrn=item.patient.demographics.get("mrn") or item.patient.fhir_id,
+            control_id=f"{claim.id}",
+        )
+        for claim, item in zip(claims, items, strict=True)
+    )
+
+
+def _record(
+    db: Session,
+    context: Context,
+    month: str,
+    format_: str,
+    number: int,
+    content: str,
+    ready: Sequence[tuple[PatientMonth, Claim]],
+) -> None:
+    export = ClaimExportRow(
+        month=month,
+        format=format_,
+        control_number=number,
+        exported_at=context.now(),
+        sha256=hashlib.sha256(content.encode()).hexdigest(),
+        content=content,
+        claim_count=len(ready),
+        total=str(sum((claim.total for _, claim in ready), Decimal("0.00"))),
+    )
+    db.add(export)
+    db.flush()
+    for item, claim in ready:
+        for line in claim.lines:
+            charge = line.charge
+            key = f"{item.episode_id}:{charge.code}:{charge.last}:{'.'.join(charge.modifiers)}"
+            db.add(
+                ClaimLineRow(
+                    export_id=export.id,
+                    patient_id=item.patient.id,
+                    episode_id=item.episode_id,
+                    charge_key=key,
+                    code=charge.code,
+                    units=charge.units,
+                    service_date=charge.service_date,
+                )
+            )
+
+
+def _again(db: Session, month: str, format_: str, held: tuple[str, ...]) -> ExportDone:
+    last = db.scalar(
+        select(ClaimExportRow)
+        .where(ClaimExportRow.month == month, ClaimExportRow.format == format_)
+        .order_by(ClaimExportRow.id.desc())
+        .limit(1)
+    )
+    if last is None:
+        why = f"; held: {'; '.join(held)}" if held else ""
+        raise ExportRefused(f"nothing new is billable in {month} as {format_}{why}")
+    lines = db.scalars(select(ClaimLineRow).where(ClaimLineRow.export_id == last.id)).all()
+    return ExportDone(last.content, last.claim_count, len(lines), Decimal(last.total), held, True)
+
+
+def _counter(db: Session, name: str) -> CounterRow:
+    row = db.scalar(select(CounterRow).where(CounterRow.name == name).with_for_update())
+    if row is None:
+        row = CounterRow(name=name, value=0)
+        db.add(row)
+        db.flush()
+    return row

@@ -1,0 +1,266 @@
+"""The `homestretch` command.
+
+Errors are one line on stderr: exit 2 for bad input, 1 for a failure.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from app import __version__
+
+if TYPE_CHECKING:
+    from app.config import Settings
+    from app.context import Context
+
+
+class CliError(click.ClickException):
+    """Bad input (exit 2)."""
+
+    exit_code = 2
+
+
+class CliFailure(CliError):
+    """The input was good, but the work failed (exit 1)."""
+
+    exit_code = 1
+
+
+def run() -> None:
+    """The console command: `main` with its errors as one line each."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        sys.exit(main(standalone_mode=False))
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "homestretch"
+        _say(f"{error.format_message()} See `{command} --help`.", error.exit_code)
+    except click.ClickException as error:
+        _say(error.format_message(), error.exit_code)
+    except click.Abort:
+        _say("interrupted", 1)
+    except SQLAlchemyError as error:
+        _say(f"the database failed ({type(error).__name__}); is it up and set right?", 1)
+
+
+def _say(message: str, exit_code: int) -> None:
+    click.echo(f"homestretch: {' '.join(message.split())}", err=True)
+    sys.exit(exit_code)
+
+
+@click.group()
+@click.version_option(__version__, prog_name="homestretch")
+def main() -> None:
+    """Remote therapeutic monitoring for musculoskeletal care, inside the EHR."""
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--exercise", "exercise_id", required=True, help="Id from `homestretch exercises`.")
+@click.option("--side", type=click.Choice(["left", "right", "bilateral"]))
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for plot and overlay video.")
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout (the default prints it too).")
+def score(file: Path, exercise_id: str, side: str | None, out: Path | None, as_json: bool) -> None:
+    """Measure repetitions, range of motion and form in a video or landmark series FILE."""
+    from app.scoring_command import score_to_folder  # mediapipe takes a second to import
+
+    result = score_to_folder(file, exercise_id, side, out)
+    click.echo(json.dumps(result, indent=None if as_json else 2))
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True)
+def exercises(as_json: bool) -> None:
+    """List the exercise library."""
+    from rtm.exercises import load_library
+
+    library = list(load_library())
+    if as_json:
+        click.echo(json.dumps([asdict(exercise) for exercise in library]))
+        return
+    for exercise in library:
+        click.echo(f"{exercise.id:32} {exercise.measurement:12} {exercise.name['en']}")
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True)
+def protocols(as_json: bool) -> None:
+    """List the condition protocols and their phases."""
+    from rtm.protocols import load_protocols
+
+    found = list(load_protocols())
+    if as_json:
+        click.echo(json.dumps([asdict(protocol) for protocol in found], default=str))
+        return
+    for protocol in found:
+        for phase in protocol.phases:
+            click.echo(f"{protocol.id:32} {phase.id:24} {protocol.title['en']}")
+
+
+@main.command()
+@click.argument("case", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout (the default prints it too).")
+def tally(case: Path, as_json: bool) -> None:
+    """Tally one CASE.json by the RTM rules in force on its dates; no database."""
+    from billing.case import InvalidCase, read_case, tally_json
+    from billing.tally import tally as tally_case
+
+    try:
+        document = json.loads(case.read_text("utf-8"))
+        result = tally_json(tally_case(read_case(document)))
+    except OSError as error:
+        raise CliError(f"{case}: {error.strerror}") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise CliError(f"{case}: not JSON: {error}") from None
+    except InvalidCase as error:
+        raise CliError(f"{case}: {error}") from None
+    click.echo(json.dumps(result, indent=None if as_json else 2))
+
+
+@main.group()
+def claims() -> None:
+    """Claims from the database."""
+
+
+@claims.command("export")
+@click.option("--month", required=True, help="YYYY-MM")
+@click.option("--format", "format_", required=True, type=click.Choice(["837p", "cms1500", "dft"]))
+@click.option("--out", required=True, type=click.Path(path_type=Path))
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def claims_export(month: str, format_: str, out: Path, tenant_id: str | None) -> None:
+    """Write the month's claims; a charge leaves once, the same export again gives the same."""
+    from app.billing_office.export import ExportRefused, export_month
+
+    if not out.parent.is_dir():
+        raise CliError(f"{out}: there is no folder {out.parent}")
+    context = _migrated_context()
+    try:
+        done = export_month(context, _only_tenant(context, tenant_id), month, format_)
+    except ExportRefused as error:
+        raise CliError(str(error)) from None
+    out.write_text(done.content, "utf-8", newline="")
+    for line in done.held:
+        click.echo(f"homestretch: held: {line}", err=True)
+    click.echo(f"{out}: {done.claim_count} claims, {done.line_count} lines, total {done.total}")
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True)
+def serve(host: str, port: int) -> None:
+    """Serve the application; with the embedded broker, background work runs in it too."""
+    from app.server import serve as run
+
+    run(_settings(), host, port)
+
+
+@main.command()
+@click.option("--beat/--no-beat", default=True, show_default=True, help="Also run the schedule.")
+@click.option("--concurrency", default=1, show_default=True)
+def worker(beat: bool, concurrency: int) -> None:
+    """Run a background worker against the broker in HOMESTRETCH_BROKER_URL."""
+    from app import logs
+    from app.jobs.queue import make_celery
+
+    if _settings().is_embedded:
+        raise CliError("HOMESTRETCH_BROKER_URL is memory://: `homestretch serve` runs that worker")
+    logs.configure()
+    celery = make_celery(_migrated_context())
+    arguments = ["worker", "--loglevel=INFO", f"--concurrency={concurrency}"]
+    celery.worker_main([*arguments, "--beat"] if beat else arguments)
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8001, show_default=True)
+@click.option("--app-url", default="http://127.0.0.1:8000", show_default=True)
+@click.option("--data-dir", type=click.Path(path_type=Path), default=Path("var"))
+def sandbox(host: str, port: int, app_url: str, data_dir: Path) -> None:
+    """Serve the development EHR: synthetic patients, SMART launch, FHIR R4."""
+    from app.demo.sandbox_process import run_sandbox
+
+    run_sandbox(host, port, app_url, data_dir)
+
+
+@main.group()
+def db() -> None:
+    """The database."""
+
+
+@db.command()
+def upgrade() -> None:
+    """Apply every migration not yet applied."""
+    from app.context import open_context
+    from app.store.upgrade import upgrade as run
+
+    run(open_context(_settings()).database.engine)
+    click.echo("database is current")
+
+
+@main.command()
+@click.option("--once", is_flag=True, help="Run the whole path headless and write var/demo.")
+@click.option("--data-dir", type=click.Path(path_type=Path), default=Path("var"))
+@click.option("--port", default=8000, show_default=True)
+@click.option("--ehr-port", default=8001, show_default=True)
+def demo(once: bool, data_dir: Path, port: int, ehr_port: int) -> None:
+    """Serve the app and a sandbox EHR with synthetic patients and a month of history."""
+    if once:
+        from app.demo.once import run_once
+
+        sys.exit(run_once(data_dir / "demo"))
+    from app.demo.serve import run_demo
+
+    sys.exit(run_demo(data_dir / "demo-serve", port, ehr_port))
+
+
+def _settings() -> Settings:
+    """Raises CliError for a setting that can't be read."""
+    from pydantic import ValidationError
+
+    from app.config import Settings
+
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        raise CliError(f"the setting HOMESTRETCH_{name}: {first['msg']}") from None
+
+
+def _migrated_context() -> Context:
+    """Raises CliFailure where the database lacks this release's schema."""
+    from app.context import open_context
+    from app.store.upgrade import is_current
+
+    context = open_context(_settings())
+    if not is_current(context.database.engine):
+        raise CliFailure("the database needs `homestretch db upgrade` first")
+    return context
+
+
+def _only_tenant(context: Context, tenant_id: str | None) -> str:
+    from sqlalchemy import select
+
+    from app.store import Tenant
+
+    with context.database.begin(None) as session:
+        ids = list(session.scalars(select(Tenant.id)))
+    if tenant_id is None and len(ids) == 1:
+        return str(ids[0])
+    if tenant_id in ids:
+        return str(tenant_id)
+    known = ", ".join(sorted(ids)) or "none yet"
+    raise CliError(f"name the health system with --tenant; known: {known}")
+
+
+if __name__ == "__main__":
+    run()

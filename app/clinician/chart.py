@@ -1,0 +1,209 @@
+"""What the chart page shows, gathered in one read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.accounts import read_account
+from app.context import Context
+from app.prescribing import current_program
+from app.session_rows import SessionLine, session_line
+from app.sign_in import SignIn
+from app.store import PatientRow, ProgramRow, SessionRow
+from billing.device_periods import device_periods
+from billing.rules import load_rules
+from billing.tally import tally
+from fhir.careplan import dose_text
+from fhir.patient import PatientBanner
+from rtm.adherence import Adherence, adherence
+from rtm.episode import Episode
+from rtm.exercises import load_library
+from rtm.ledger import TimeEntry, countable, without_overlap
+from rtm.program import Program
+
+_SESSIONS_SHOWN = 25
+_TREND_POINTS = 60
+
+
+@dataclass(frozen=True)
+class TimeLine:
+    """One time entry as shown."""
+
+    date: date
+    minutes: str
+    by: str
+    activity: str
+
+
+@dataclass(frozen=True)
+class Trend:
+    """Range of motion and pain of one exercise by session; `plot` is for the page's script."""
+
+    exercise_name: str
+    plot: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One patient's chart on `today`, the patient's own date."""
+
+    patient: PatientRow
+    banner: PatientBanner
+    today: date
+    local_now: datetime
+    program_row: ProgramRow | None
+    program: Program | None
+    program_lines: tuple[dict[str, str], ...]
+    adherence: Adherence | None
+    sessions: tuple[SessionLine, ...]
+    episode: Episode | None
+    monitored_days: int
+    period_last: date | None
+    month_seconds: int
+    time_entries: tuple[TimeLine, ...]
+    shortfalls: tuple[str, ...]
+    trend: Trend | None
+
+    @property
+    def adherence_text(self) -> str:
+        if self.adherence is None or not self.adherence.days_due:
+            return "–"
+        return f"{len(self.adherence.days_done)} of {len(self.adherence.days_due)}"
+
+    @property
+    def last_pain_text(self) -> str:
+        measured = [item for item in self.sessions if item.pain_after is not None]
+        return str(measured[0].pain_after) if measured else "–"
+
+    @property
+    def monitored_days_text(self) -> str:
+        return str(self.monitored_days) if self.episode else "–"
+
+    @property
+    def minutes_text(self) -> str:
+        return str(self.month_seconds // 60) if self.episode else "–"
+
+
+def read_chart(context: Context, sign_in: SignIn) -> Chart:
+    """Raises sqlalchemy's NoResultFound for a patient of another tenant."""
+    assert sign_in.patient_id is not None, "checked before"
+    with context.database.begin(sign_in.tenant_id) as db:
+        patient = db.get_one(PatientRow, sign_in.patient_id)
+        zone = ZoneInfo(patient.time_zone)
+        local_now = context.now().astimezone(zone).replace(second=0, microsecond=0)
+        today = local_now.date()
+        current = current_program(db, patient.id)
+        rows = _recent(db, patient.id)
+        account = read_account(db, patient, today)
+    program = current[1] if current else None
+    monitored, seconds = 0, 0
+    period_last: date | None = None
+    entries: tuple[TimeLine, ...] = ()
+    shortfalls: tuple[str, ...] = ()
+    if account is not None:
+        facts = countable(account.ledger, today)
+        open_period = list(device_periods(account, load_rules()))[-1:]
+        for period in open_period:
+            monitored, period_last = len(period.days(facts.monitored_dates)), period.last
+        this_month = [
+            entry
+            for entry in facts.time
+            if (entry.local_date.year, entry.local_date.month) == (today.year, today.month)
+        ]
+        seconds = int(sum(stretch.seconds for stretch in without_overlap(this_month)))
+        entries = tuple(_time_line(entry) for entry in this_month)
+        shortfalls = tuple(
+            f"{item.code}: {item.needs} by {item.by:%d %B}"
+            for item in tally(account).shortfalls
+            if item.by >= today
+        )
+    return Chart(
+        patient=patient,
+        banner=banner(patient),
+        today=today,
+        local_now=local_now.replace(tzinfo=None),
+        program_row=current[0] if current else None,
+        program=program,
+        program_lines=program_lines(program) if program else (),
+        adherence=_adherence(program, rows, zone, today) if program else None,
+        sessions=tuple(session_line(row, zone) for row in rows[:_SESSIONS_SHOWN]),
+        episode=account.episode if account else None,
+        monitored_days=monitored,
+        period_last=period_last,
+        month_seconds=seconds,
+        time_entries=entries,
+        shortfalls=shortfalls,
+        trend=_trend(rows, zone),
+    )
+
+
+def banner(patient: PatientRow) -> PatientBanner:
+    """The banner as the EHR gave it at the last launch."""
+    return PatientBanner(**{**patient.demographics, "birth_date": patient.birth_date})
+
+
+def program_lines(program: Program) -> tuple[dict[str, str], ...]:
+    library = load_library()
+    return tuple(
+        {
+            "name": library[line.exercise_id].name["en"],
+            "dose": dose_text(line),
+            "note": line.note,
+        }
+        for line in program.exercises
+    )
+
+
+def _recent(db: Session, patient_id: int) -> list[SessionRow]:
+    return list(
+        db.scalars(
+            select(SessionRow)
+            .where(SessionRow.patient_id == patient_id)
+            .order_by(SessionRow.started_at.desc())
+            .limit(400)
+        )
+    )
+
+
+def _adherence(program: Program, rows: list[SessionRow], zone: ZoneInfo, today: date) -> Adherence:
+    done = {row.started_at.astimezone(zone).date() for row in rows if row.status != "refused"}
+    return adherence(program, done, min(today, program.end))
+
+
+def _trend(rows: list[SessionRow], zone: ZoneInfo) -> Trend | None:
+    """Of the exercise that was measured most; None without two measurements of one exercise."""
+    measured = [
+        (row, line)
+        for row in reversed(rows)
+        if (line := session_line(row, zone)).rom_deg is not None
+    ]
+    counts = Counter(line.exercise_name for _, line in measured)
+    if not counts or counts.most_common(1)[0][1] < 2:
+        return None
+    exercise_name = counts.most_common(1)[0][0]
+    shown = [pair for pair in measured if pair[1].exercise_name == exercise_name][-_TREND_POINTS:]
+    return Trend(
+        exercise_name,
+        {
+            "t_s": [int(row.started_at.timestamp()) for row, _ in shown],
+            "rom_deg": [line.rom_deg for _, line in shown],
+            "pain": [line.pain_after for _, line in shown],
+        },
+    )
+
+
+def _time_line(entry: TimeEntry) -> TimeLine:
+    minutes, seconds = divmod(entry.seconds, 60)
+    return TimeLine(
+        date=entry.local_date,
+        minutes=f"{minutes}:{seconds:02}",
+        by=entry.by.upper(),
+        activity=entry.activity,
+    )

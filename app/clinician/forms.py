@@ -1,0 +1,111 @@
+"""The clinician's forms."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import (
+    BooleanField,
+    DateField,
+    DateTimeLocalField,
+    FieldList,
+    Form,
+    FormField,
+    HiddenField,
+    IntegerField,
+    SelectField,
+    StringField,
+)
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
+
+from rtm.program import WEEKDAYS
+
+WEEKDAY_CHOICES = {
+    ",".join(WEEKDAYS): "Every day",
+    "mon,tue,wed,thu,fri": "Monday to Friday",
+    "mon,wed,fri": "Mon, Wed, Fri",
+    "tue,thu,sat": "Tue, Thu, Sat",
+    "mon,thu": "Mon, Thu",
+}
+ACTIVITIES = {
+    "review": "Reviewed monitoring data",
+    "program": "Changed the program",
+    "call": "Live talk with patient or caregiver",
+    "documentation": "Documented the decision",
+}
+INTERACTIONS = {"phone": "Phone call", "video": "Video call", "in_person": "In person"}
+_SIDES = {"left": "Left", "right": "Right", "bilateral": "Both"}
+_THERAPY_PLANS = {
+    "GP": "Physical therapy (GP)",
+    "GO": "Occupational therapy (GO)",
+    "GN": "Speech-language (GN)",
+    "": "None (physician)",
+}
+
+
+def _choices(labels: dict[str, str]) -> list[SelectChoice]:
+    return [SelectChoice(value, label) for value, label in labels.items()]
+
+
+class LineForm(Form):  # type: ignore[misc]  # wtforms has no types
+    """One exercise of the program; unticked lines are left out."""
+
+    exercise_id = HiddenField(validators=[InputRequired()])
+    include = BooleanField("Include")
+    side = SelectField("Side", choices=_choices(_SIDES))
+    sets = IntegerField("Sets", validators=[InputRequired(), NumberRange(1, 10)])
+    repetitions = IntegerField("Repetitions", validators=[InputRequired(), NumberRange(1, 50)])
+    hold_s = IntegerField("Hold (s)", validators=[InputRequired(), NumberRange(0, 1800)])
+    weekdays = SelectField("Days", choices=_choices(WEEKDAY_CHOICES))
+    note = StringField("Note to the patient", validators=[Length(max=200)])
+
+
+class ProgramForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
+    """The program to sign. `signing_key` makes a double click one signature."""
+
+    signing_key = HiddenField(validators=[InputRequired(), Length(min=36, max=36)])
+    start = DateField("Starts", validators=[InputRequired()])
+    lines = FieldList(FormField(LineForm))
+
+    def validate_lines(self, field: Any) -> None:
+        if not any(line.include.data for line in field.entries):
+            field.errors = [*field.errors, "Tick at least one exercise."]
+            raise ValueError("Tick at least one exercise.")
+
+
+class EpisodeForm(FlaskForm):  # type: ignore[misc]
+    """Starting remote monitoring: what billing will ask for, asked once, at the start."""
+
+    start = DateField("Monitoring starts", validators=[InputRequired()])
+    consent = BooleanField(
+        "The patient consents to monitoring and knows that a copay may apply",
+        validators=[InputRequired("Monitoring needs the patient's consent.")],
+    )
+    setup_completed = BooleanField("The patient was set up and taught how to use it today")
+    other_monitoring = BooleanField(
+        "I asked: nobody else bills remote monitoring for this patient",
+        validators=[InputRequired("Ask whether somebody else bills remote monitoring.")],
+    )
+    therapy_plan = SelectField("Therapy plan of care", choices=_choices(_THERAPY_PLANS))
+
+
+class TimeForm(FlaskForm):  # type: ignore[misc]
+    """A manual time entry."""
+
+    date = DateField("Date", validators=[InputRequired()])
+    minutes = IntegerField("Minutes", validators=[InputRequired(), NumberRange(1, 240)])
+    activity = SelectField("What for", choices=_choices(ACTIVITIES))
+    reason = StringField(
+        "Why by hand",
+        validators=[InputRequired("Say why the timer did not log it."), Length(max=200)],
+    )
+
+
+class InteractionForm(FlaskForm):  # type: ignore[misc]
+    """A live talk with the patient or caregiver."""
+
+    at = DateTimeLocalField("When (patient's time)", validators=[InputRequired()])
+    kind = SelectField("How", choices=_choices(INTERACTIONS))
+    minutes = IntegerField("Minutes", validators=[Optional(), NumberRange(1, 240)])

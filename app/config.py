@@ -1,0 +1,67 @@
+"""Typed settings, read once at start from `HOMESTRETCH_*` variables or a `.env` file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AnyHttpUrl, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+EMBEDDED_BROKER = "memory://"
+
+
+class Settings(BaseSettings):
+    """What a deployment may set. The defaults are the embedded ones: SQLite, in-process worker.
+
+    Attributes:
+        data_dir: recordings, the SQLite file and generated keys live here.
+        database_url: any SQLAlchemy URL; SQLite in `data_dir` when unset.
+        broker_url: Celery broker; `memory://` runs the worker inside the web process.
+        queue: name of the work queue at the broker; two deployments on one broker need two.
+        public_url: where browsers and EHRs reach this service; no trailing slash.
+        secret_key, vault_keys, backend_private_key: generated into `data_dir/keys` when unset.
+            `vault_keys` are Fernet keys, newest first, comma separated.
+        max_upload_bytes: a larger recording is refused before it is read.
+        outbox_max_attempts: after so many failures a message waits for an operator.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="HOMESTRETCH_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    data_dir: Path = Path("var")
+    database_url: str = ""
+    broker_url: str = EMBEDDED_BROKER
+    queue: str = "homestretch"
+    public_url: AnyHttpUrl = AnyHttpUrl("http://127.0.0.1:8000")
+    secret_key: SecretStr | None = None
+    vault_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
+    backend_private_key: SecretStr | None = None
+    max_upload_bytes: int = Field(default=512 * 1024 * 1024, gt=0)
+    outbox_max_attempts: int = Field(default=12, gt=0)
+    outbox_sweep_s: float = Field(default=15.0, gt=0)
+    sign_in_hours: float = Field(default=8.0, gt=0)
+    frame_ancestors: str = "'self'"
+
+    @field_validator("vault_keys", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @property
+    def base_url(self) -> str:
+        return str(self.public_url).rstrip("/")
+
+    @property
+    def effective_database_url(self) -> str:
+        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'homestretch.db'}"
+
+    @property
+    def recordings_dir(self) -> Path:
+        return self.data_dir / "recordings"
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether background work runs inside the web process."""
+        return self.broker_url.startswith("memory:")

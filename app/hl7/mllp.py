@@ -1,0 +1,94 @@
+"""Sending HL7 v2 messages over MLLP and reading their acknowledgment."""
+
+from __future__ import annotations
+
+import socket
+import time
+from dataclasses import dataclass
+
+from hl7apy.exceptions import HL7apyException
+from hl7apy.parser import parse_message
+
+START, END = b"\x0b", b"\x1c\r"
+
+# HL7 table 0008, original and enhanced mode: accepted, error in the content, rejected.
+_ACCEPTED, _REFUSED = ("AA", "CA"), ("AE", "AR", "CE", "CR")
+
+# An acknowledgment is a few hundred bytes; more is not one.
+_MOST_BYTES = 1 << 20
+
+
+class MllpFailed(Exception):
+    """No acknowledgment came: refused, timed out, or cut off. Sending again is safe: MSH-10."""
+
+
+@dataclass(frozen=True)
+class Acknowledgment:
+    """`code` is MSA-1 (AA accepted, AE error, AR rejected), `text` what the receiver says."""
+
+    code: str
+    control_id: str
+    text: str
+
+    @property
+    def accepted(self) -> bool:
+        return self.code in _ACCEPTED
+
+
+def send(host: str, port: int, message: str, timeout_s: float = 10.0) -> Acknowledgment:
+    """Sends one message and waits at most `timeout_s` in all for its acknowledgment.
+
+    Raises:
+        MllpFailed: the receiver can't be reached, closes early, or answers something else.
+        ValueError: `message` has no MSH-10 to match an answer by, or holds MLLP frame bytes.
+    """
+    control_id = _control_id(message)
+    if START.decode() in message or END[:1].decode() in message:
+        raise ValueError("the message holds an MLLP frame byte")
+    deadline = time.monotonic() + timeout_s
+    try:
+        with socket.create_connection((host, port), timeout=timeout_s) as connection:
+            connection.sendall(START + message.encode() + END)
+            answer = _read_frame(connection, deadline)
+    except (OSError, MllpFailed) as error:
+        raise MllpFailed(f"{host}:{port}: {error or type(error).__name__}") from None
+    return _acknowledgment(answer, control_id)
+
+
+def _control_id(message: str) -> str:
+    fields = message.split("\r", 1)[0].split("|")
+    if fields[0] != "MSH" or len(fields) < 10 or not fields[9]:
+        raise ValueError("the message has no MSH-10")
+    return fields[9]
+
+
+def _read_frame(connection: socket.socket, deadline: float) -> str:
+    received = bytearray()
+    while not received.endswith(END):
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise MllpFailed("timed out before the acknowledgment was whole")
+        connection.settimeout(left)
+        chunk = connection.recv(4096)
+        if not chunk:
+            raise MllpFailed("closed the connection without a whole acknowledgment")
+        received += chunk
+        if not received.startswith(START):
+            raise MllpFailed("the answer is no MLLP frame")
+        if len(received) > _MOST_BYTES:
+            raise MllpFailed("the answer is too large to be an acknowledgment")
+    return received.removeprefix(START).removesuffix(END).decode("utf-8", "replace")
+
+
+def _acknowledgment(answer: str, sent_id: str) -> Acknowledgment:
+    try:
+        msa = parse_message(answer).msa
+        code, control_id = msa.msa_1.to_er7(), msa.msa_2.to_er7()
+        text = msa.msa_3.to_er7() if msa.msa_3 else ""
+    except (HL7apyException, AttributeError, IndexError) as error:
+        raise MllpFailed(f"the answer is not an acknowledgment: {type(error).__name__}") from None
+    if code not in (*_ACCEPTED, *_REFUSED):
+        raise MllpFailed(f"the acknowledgment code {code!r} is unknown")
+    if control_id != sent_id:
+        raise MllpFailed(f"the acknowledgment is for {control_id}, not for {sent_id}")
+    return Acknowledgment(code, control_id, text)

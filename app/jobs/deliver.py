@@ -1,0 +1,213 @@
+"""Delivering the outbox: in order for each patient, at least once, with one effect."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import or_, select, update
+from sqlalchemy.engine import CursorResult
+from sqlalchemy.orm import Session
+
+from app import __version__
+from app.context import Context
+from app.ehr import backend_client
+from app.store import (
+    OutboxRow,
+    PatientRow,
+    PractitionerRow,
+    ProgramRow,
+    SessionRow,
+    Tenant,
+    from_document,
+)
+from fhir.bundle import locations
+from fhir.careplan import prescription_bundle, read_program
+from fhir.client import FhirClient, FhirError
+from fhir.device import SoftwareDevice
+from fhir.observation import session_bundle
+from fhir.parties import Parties
+from rtm.exercises import load_library
+from rtm.program import Program
+from rtm.session import Session as ExerciseSession
+from smart_launch.errors import LaunchRefused
+
+log = structlog.get_logger(__name__)
+
+DEVICE = SoftwareDevice("Homestretch", __version__, "Homestretch")
+
+# Longer than any delivery may take; a worker that dies holding a message frees it so.
+_LEASE = timedelta(minutes=5)
+_FIRST_DELAY_S, _MOST_DELAY_S = 5.0, 3600.0
+
+
+class ReadBackDiffers(Exception):
+    """The EHR took the program but gives another back; a person must look."""
+
+
+def deliver_due(context: Context, tenant_id: str, patient_id: int) -> None:
+    """Delivers this patient's messages in order, until one must wait."""
+    while (message := _lease_next(context, tenant_id, patient_id)) is not None:
+        if not _attempt(context, tenant_id, message):
+            return
+
+
+def _lease_next(context: Context, tenant_id: str, patient_id: int) -> OutboxRow | None:
+    """The patient's oldest pending message, leased; None if there is none or it must wait."""
+    now = context.now()
+    with context.database.begin(tenant_id) as db:
+        row = db.scalar(
+            select(OutboxRow)
+            .where(OutboxRow.patient_id == patient_id, OutboxRow.status == "pending")
+            .order_by(OutboxRow.id)
+            .limit(1)
+        )
+        if row is None or row.next_attempt_at > now:
+            return None
+        leased = db.execute(
+            update(OutboxRow)
+            .where(
+                OutboxRow.id == row.id,
+                OutboxRow.status == "pending",
+                or_(OutboxRow.leased_until.is_(None), OutboxRow.leased_until <= now),
+            )
+            .values(leased_until=now + _LEASE, attempts=OutboxRow.attempts + 1)
+            .execution_options(synchronize_session=False)
+        )
+        assert isinstance(leased, CursorResult)
+        if leased.rowcount != 1:
+            return None
+        db.refresh(row)
+        return row
+
+
+def _attempt(context: Context, tenant_id: str, message: OutboxRow) -> bool:
+    """Whether the patient's next message may be tried."""
+    try:
+        with context.database.begin(tenant_id) as db:
+            tenant = db.get_one(Tenant, tenant_id)
+            stored = db.get_one(OutboxRow, message.id)
+            if stored.bundle is None:
+                stored.bundle = _build(db, stored)
+            bundle = stored.bundle
+        client = backend_client(context, tenant)
+        response = client.transaction(bundle)
+        _note_delivered(context, tenant_id, message, client, response)
+    except (FhirError, LaunchRefused, ReadBackDiffers) as error:
+        return _note_failure(context, tenant_id, message, error)
+    log.info("delivered", message=message.id, kind=message.kind, attempts=message.attempts)
+    return True
+
+
+def _build(db: Session, message: OutboxRow) -> dict[str, Any]:
+    patient = db.get_one(PatientRow, message.patient_id)
+    names = {exercise.id: exercise.name["en"] for exercise in load_library()}
+    if message.kind == "prescription":
+        row = db.get_one(ProgramRow, int(message.subject))
+        signer = db.get_one(PractitionerRow, row.signed_by)
+        return prescription_bundle(
+            from_document(Program, row.document),
+            Parties(f"Patient/{patient.fhir_id}", signer.fhir_user),
+            names,
+            previous=_previous_version(db, row),
+        )
+    session_row = db.get_one(SessionRow, message.subject)
+    program_row = db.get_one(ProgramRow, session_row.program_row_id)
+    session = from_document(ExerciseSession, session_row.document)
+    return session_bundle(
+        session,
+        patient=f"Patient/{patient.fhir_id}",
+        careplan=_careplan_reference(db, program_row),
+        program_id=program_row.program_id,
+        exercise_name=names[session.exercise_id],
+        device=DEVICE,
+        recorded=session_row.received_at,
+    )
+
+
+def _previous_version(db: Session, row: ProgramRow) -> Program | None:
+    earlier = db.scalar(
+        select(ProgramRow).where(
+            ProgramRow.program_id == row.program_id, ProgramRow.version == row.version - 1
+        )
+    )
+    return None if earlier is None else from_document(Program, earlier.document)
+
+
+def _careplan_reference(db: Session, row: ProgramRow) -> str | None:
+    """The CarePlan of this program, whichever version took it to the EHR."""
+    return db.scalar(
+        select(ProgramRow.careplan_reference)
+        .where(ProgramRow.program_id == row.program_id, ProgramRow.careplan_reference.is_not(None))
+        .order_by(ProgramRow.version.desc())
+        .limit(1)
+    )
+
+
+def _note_delivered(
+    context: Context,
+    tenant_id: str,
+    message: OutboxRow,
+    client: FhirClient,
+    response: dict[str, Any],
+) -> None:
+    places = locations(response)
+    if message.kind == "prescription":
+        _read_back(context, tenant_id, message, client, places)
+    with context.database.begin(tenant_id) as db:
+        row = db.get_one(OutboxRow, message.id)
+        row.status, row.delivered_at, row.leased_until = "delivered", context.now(), None
+        row.last_error, row.response = None, {"locations": list(places)}
+        if message.kind == "prescription":
+            program = db.get_one(ProgramRow, int(message.subject))
+            program.careplan_reference, program.read_back_at = places[0], context.now()
+
+
+def _read_back(
+    context: Context,
+    tenant_id: str,
+    message: OutboxRow,
+    client: FhirClient,
+    places: tuple[str, ...],
+) -> None:
+    """Reads the CarePlan and what it refers to, and compares. Raises ReadBackDiffers."""
+    resources = [client.read(place) for place in places]
+    found = read_program(
+        resources[0],
+        [r for r in resources if r["resourceType"] == "ServiceRequest"],
+        [r for r in resources if r["resourceType"] == "Goal"],
+    )
+    with context.database.begin(tenant_id) as db:
+        row = db.get_one(ProgramRow, int(message.subject))
+        signed = from_document(Program, row.document)
+    if found != signed:
+        raise ReadBackDiffers("the program read back from the EHR is not the one that was signed")
+
+
+def _note_failure(context: Context, tenant_id: str, message: OutboxRow, error: Exception) -> bool:
+    """Schedules the next attempt, or sets the message aside; then the patient's next may go."""
+    retryable = isinstance(error, LaunchRefused) or getattr(error, "retryable", False)
+    stuck = not retryable or message.attempts >= context.settings.outbox_max_attempts
+    with context.database.begin(tenant_id) as db:
+        row = db.get_one(OutboxRow, message.id)
+        row.last_error, row.leased_until = str(error)[:500], None
+        row.status = "stuck" if stuck else "pending"
+        row.next_attempt_at = _next_attempt(context.now(), message.attempts)
+    log.warning(
+        "delivery_failed",
+        message=message.id,
+        kind=message.kind,
+        attempts=message.attempts,
+        stuck=stuck,
+        error=type(error).__name__,
+        why=str(error)[:200],
+    )
+    return stuck
+
+
+def _next_attempt(now: datetime, attempts: int) -> datetime:
+    """Exponential with full jitter, so that messages held back together don't return together."""
+    ceiling = min(_MOST_DELAY_S, _FIRST_DELAY_S * 2 ** (attempts - 1))
+    return now + timedelta(seconds=random.uniform(ceiling / 2, ceiling))

@@ -1,0 +1,107 @@
+"""Background work: Celery tasks that name stored rows, so that losing the queue loses nothing.
+
+Every task is found again by `sweep` from the database; the broker only makes it prompt.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import uuid4
+
+import structlog
+from celery import Celery
+from kombu.exceptions import OperationalError
+from sqlalchemy import select
+
+from app.context import Context
+from app.jobs.deliver import deliver_due
+from app.jobs.score import score_session
+from app.store import ALL_TENANTS, OutboxRow, SessionRow
+
+log = structlog.get_logger(__name__)
+
+DELIVER, SCORE, SWEEP = "homestretch.deliver", "homestretch.score", "homestretch.sweep"
+
+# A session still unscored after this long has lost its task (a restart, a dead worker).
+SCORE_LOST_AFTER = timedelta(minutes=10)
+
+
+class JobQueue:
+    """Enqueues after commit; a broker that is down delays work and fails nothing."""
+
+    def __init__(self, celery: Celery) -> None:
+        self.celery = celery
+
+    def deliver(self, tenant_id: str, patient_id: int) -> None:
+        self._send(DELIVER, tenant_id, patient_id)
+
+    def score(self, tenant_id: str, session_id: str) -> None:
+        self._send(SCORE, tenant_id, session_id)
+
+    def _send(self, name: str, *arguments: object) -> None:
+        try:
+            self.celery.send_task(name, args=arguments, retry=False)
+        except OperationalError as error:
+            log.warning("broker_unreachable", task=name, error=type(error).__name__)
+
+
+def make_celery(context: Context) -> Celery:
+    """The Celery application of this deployment, its tasks bound to `context`."""
+    settings = context.settings
+    celery = Celery("homestretch", broker=settings.broker_url, set_as_current=False)
+    # The in-memory broker is one for the whole process: each service has its own queue in it.
+    own_queue = f"{settings.queue}-{uuid4()}" if settings.is_embedded else settings.queue
+    celery.conf.update(
+        task_default_queue=own_queue,
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        worker_prefetch_multiplier=1,
+        worker_hijack_root_logger=False,
+        broker_connection_retry_on_startup=True,
+        broker_connection_timeout=5,
+        timezone="UTC",
+        beat_schedule={SWEEP: {"task": SWEEP, "schedule": settings.outbox_sweep_s}},
+        # The beat's own memory is only when it last swept: losing it costs one extra sweep.
+        beat_schedule_filename=str(settings.data_dir / "beat-schedule"),
+    )
+    queue = JobQueue(celery)
+
+    @celery.task(name=DELIVER, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
+    def _deliver(tenant_id: str, patient_id: int) -> None:
+        deliver_due(context, tenant_id, patient_id)
+
+    @celery.task(name=SCORE, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
+    def _score(tenant_id: str, session_id: str) -> None:
+        patient_id = score_session(context, tenant_id, session_id)
+        if patient_id is not None:
+            queue.deliver(tenant_id, patient_id)
+
+    @celery.task(name=SWEEP, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
+    def _sweep() -> None:
+        sweep(context, queue)
+
+    return celery
+
+
+def sweep(context: Context, queue: JobQueue) -> None:
+    """Enqueues again whatever is due: undelivered messages and unscored sessions."""
+    now = context.now()
+    with context.database.begin(None) as db:
+        everywhere = {ALL_TENANTS: True}
+        messages = db.execute(
+            select(OutboxRow.tenant_id, OutboxRow.patient_id)
+            .where(OutboxRow.status == "pending", OutboxRow.next_attempt_at <= now)
+            .distinct(),
+            execution_options=everywhere,
+        ).all()
+        sessions = db.execute(
+            select(SessionRow.tenant_id, SessionRow.id).where(
+                SessionRow.status == "received", SessionRow.received_at <= now - SCORE_LOST_AFTER
+            ),
+            execution_options=everywhere,
+        ).all()
+    for tenant_id, patient_id in messages:
+        queue.deliver(tenant_id, patient_id)
+    for tenant_id, session_id in sessions:
+        queue.score(tenant_id, session_id)

@@ -1,0 +1,31 @@
+"""The patient's form after an exercise."""
+
+from __future__ import annotations
+
+from flask_wtf import FlaskForm
+from wtforms import HiddenField, IntegerField, RadioField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, NumberRange, Optional
+
+_SCALE = [SelectChoice(str(value)) for value in range(11)]
+
+
+class SessionForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
+    """`session_id` is made with the page, so that sending it twice is one session."""
+
+    session_id = HiddenField(validators=[InputRequired("The session id is missing.")])
+    started_at = HiddenField()
+    pain_before = RadioField(
+        "How much pain did you have before?",
+        choices=_SCALE,
+        coerce=int,
+        validators=[InputRequired("Please choose your pain before, from 0 to 10.")],
+    )
+    pain_after = RadioField(
+        "How much pain do you have now?",
+        choices=_SCALE,
+        coerce=int,
+        validators=[InputRequired("Please choose your pain now, from 0 to 10.")],
+    )
+    repetitions = IntegerField("How many did you do?", validators=[Optional(), NumberRange(1, 500)])
+    minutes = IntegerField("For how many minutes?", validators=[Optional(), NumberRange(1, 240)])

@@ -1,0 +1,165 @@
+"""What the portal's pages show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from app.context import Context
+from app.prescribing import current_program
+from app.session_rows import SessionLine, session_line
+from app.sessions import stored_session
+from app.sign_in import SignIn
+from app.store import PatientRow, SessionRow
+from rtm.exercises import Exercise, load_library
+from rtm.program import PrescribedExercise, Program
+from rtm.session import ExerciseResult, Session
+
+_PARTS = ("range", "control", "form", "symmetry", "completeness")
+_SIDES = {"left": "left side", "right": "right side", "bilateral": "both sides"}
+
+
+@dataclass(frozen=True)
+class TodayLine:
+    """One exercise of the program as the patient sees it."""
+
+    exercise: Exercise
+    name: str
+    steps: tuple[str, ...]
+    dose_text: str
+    note: str
+    done: bool
+
+
+@dataclass(frozen=True)
+class Today:
+    """The portal's first page. `lines` are due today, `program_lines` the whole program's."""
+
+    given_name: str
+    today: date
+    lines: tuple[TodayLine, ...]
+    program_lines: tuple[TodayLine, ...]
+    recent: tuple[SessionLine, ...]
+
+    @property
+    def done_count(self) -> int:
+        return sum(line.done for line in self.lines)
+
+    def line(self, exercise_id: str) -> TodayLine | None:
+        return next((x for x in self.program_lines if x.exercise.id == exercise_id), None)
+
+
+@dataclass(frozen=True)
+class ResultPage:
+    """One session with its result, if there is one yet."""
+
+    row: SessionRow
+    day: date
+    exercise_name: str
+    session: Session | None
+    result: ExerciseResult | None
+    plot: dict[str, Any] | None
+    parts: tuple[tuple[str, int | None], ...]
+
+    @property
+    def angle_name(self) -> str:
+        angle = self.result.primary_angle if self.result else None
+        return angle.name.replace("_", " ") if angle else ""
+
+    @property
+    def count_note(self) -> str:
+        return "counted" if self.result else "as you told us"
+
+
+def read_today(context: Context, sign_in: SignIn) -> Today:
+    assert sign_in.patient_id is not None, "a patient's sign-in always names one"
+    with context.database.begin(sign_in.tenant_id) as db:
+        patient = db.get_one(PatientRow, sign_in.patient_id)
+        current = current_program(db, patient.id)
+        rows = list(
+            db.scalars(
+                select(SessionRow)
+                .where(SessionRow.patient_id == patient.id)
+                .order_by(SessionRow.started_at.desc())
+                .limit(60)
+            )
+        )
+    zone = ZoneInfo(patient.time_zone)
+    today = context.now().astimezone(zone).date()
+    done = {
+        row.exercise_id
+        for row in rows
+        if row.started_at.astimezone(zone).date() == today and row.status != "refused"
+    }
+    program = current[1] if current else None
+    due = program.due_on(today) if program else ()
+    return Today(
+        given_name=patient.demographics.get("given", ""),
+        today=today,
+        lines=tuple(_line(line, line.exercise_id in done) for line in due),
+        program_lines=tuple(_line(x, x.exercise_id in done) for x in _all(program)),
+        recent=tuple(session_line(row, zone) for row in rows[:8]),
+    )
+
+
+def read_result(context: Context, sign_in: SignIn, session_id: str) -> ResultPage | None:
+    """None unless it is this patient's own session."""
+    with context.database.begin(sign_in.tenant_id) as db:
+        row = db.scalar(
+            select(SessionRow).where(
+                SessionRow.id == session_id, SessionRow.patient_id == sign_in.patient_id
+            )
+        )
+        if row is None:
+            return None
+        patient = db.get_one(PatientRow, row.patient_id)
+    session = stored_session(row)
+    result = session.result if session else None
+    return ResultPage(
+        row=row,
+        day=row.started_at.astimezone(ZoneInfo(patient.time_zone)).date(),
+        exercise_name=load_library()[row.exercise_id].name["en"],
+        session=session,
+        result=result,
+        plot=row.plot,
+        parts=tuple((part, _rounded(getattr(result.score, part))) for part in _PARTS)
+        if result
+        else (),
+    )
+
+
+def _all(program: Program | None) -> tuple[PrescribedExercise, ...]:
+    return program.exercises if program else ()
+
+
+def _line(line: PrescribedExercise, done: bool) -> TodayLine:
+    exercise = load_library()[line.exercise_id]
+    return TodayLine(
+        exercise=exercise,
+        name=exercise.name["en"],
+        steps=exercise.steps["en"],
+        dose_text=_dose_in_plain_words(line),
+        note=line.note,
+        done=done,
+    )
+
+
+def _dose_in_plain_words(line: PrescribedExercise) -> str:
+    dose = line.dose
+    if dose.repetitions == 1 and dose.hold_s >= 60:
+        words = f"{dose.hold_s / 60:g} minutes"
+    else:
+        words = f"{dose.repetitions} times" + (f", {dose.sets} rounds" if dose.sets > 1 else "")
+        if dose.hold_s:
+            words += f", hold for {dose.hold_s:g} seconds"
+    if dose.times_per_day > 1:
+        words += f", {dose.times_per_day} times a day"
+    return f"{words}, {_SIDES[line.side]}"
+
+
+def _rounded(value: float | None) -> int | None:
+    return None if value is None else round(value)

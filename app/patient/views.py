@@ -1,0 +1,153 @@
+"""The patient's portal: today's exercises, sending a session, and its result."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import uuid4
+
+from flask import (
+    Blueprint,
+    abort,
+    current_app,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+from werkzeug.wrappers import Response
+
+from app.error_pages import error_page
+from app.jobs.queue import JobQueue
+from app.patient.forms import SessionForm
+from app.patient.pages import read_result, read_today
+from app.sessions import (
+    SessionConflict,
+    SessionRefused,
+    SessionReport,
+    accept_manual_log,
+    accept_recording,
+)
+from app.sign_in import SignIn, current_context, requires, signed_in
+from rtm.session import Pain
+
+portal = Blueprint("portal", __name__, url_prefix="/portal")
+
+
+@portal.get("")
+def welcome() -> str:
+    """Where a patient begins: the health systems they may sign in with."""
+    from app.launch import health_systems
+
+    return render_template("portal/welcome.html", tenants=health_systems(current_context()))
+
+
+@portal.get("/today")
+@requires("patient")
+def today() -> str:
+    return render_template("portal/today.html", page=read_today(current_context(), _sign_in()))
+
+
+@portal.get("/exercises/<exercise_id>")
+@requires("patient")
+def exercise(exercise_id: str) -> str:
+    page = read_today(current_context(), _sign_in())
+    line = page.line(exercise_id)
+    if line is None:
+        abort(404, "This exercise is not in your program. Please ask your care team.")
+    context = current_context()
+    form = SessionForm(session_id=str(uuid4()))
+    return render_template(
+        "portal/exercise.html",
+        page=page,
+        line=line,
+        form=form,
+        max_upload_bytes=context.settings.max_upload_bytes,
+    )
+
+
+@portal.post("/exercises/<exercise_id>/sessions")
+@requires("patient")
+def send_session(exercise_id: str) -> ResponseReturnValue:
+    """Accepts a recording or a manual log; the same session sent again is one session."""
+    sign_in, context = _sign_in(), current_context()
+    form = SessionForm()
+    if not form.validate_on_submit():
+        return _refused(" ".join(message for errors in form.errors.values() for message in errors))
+    report = SessionReport(
+        session_id=form.session_id.data,
+        exercise_id=exercise_id,
+        started_at=_started_at(form.started_at.data, context.now()),
+        pain=Pain(form.pain_before.data, form.pain_after.data),
+        repetitions_reported=form.repetitions.data,
+        duration_reported_s=None if form.minutes.data is None else form.minutes.data * 60.0,
+    )
+    upload = request.files.get("recording")
+    assert sign_in.patient_id is not None, "a patient's sign-in always names one"
+    try:
+        if upload is None or not upload.filename:
+            row = accept_manual_log(context, sign_in.tenant_id, sign_in.patient_id, report)
+            _jobs().deliver(sign_in.tenant_id, sign_in.patient_id)
+        else:
+            row = accept_recording(
+                context,
+                sign_in.tenant_id,
+                sign_in.patient_id,
+                report,
+                upload.filename,
+                upload.stream,  # type: ignore[arg-type]  # werkzeug's stream is a BinaryIO
+            )
+            _jobs().score(sign_in.tenant_id, row.id)
+    except SessionConflict as error:
+        return _refused(str(error), 409)
+    except SessionRefused as error:
+        return _refused(str(error))
+    target = url_for("portal.result", session_id=row.id)
+    if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "text/html":
+        return redirect(target, 303)
+    return jsonify(session_id=row.id, status=row.status, result=target), 202
+
+
+@portal.get("/sessions/<session_id>")
+@requires("patient")
+def result(session_id: str) -> str:
+    page = read_result(current_context(), _sign_in(), session_id)
+    if page is None:
+        abort(404, "There is no such session.")
+    return render_template("portal/result.html", page=page)
+
+
+@portal.get("/sessions/<session_id>/status.json")
+@requires("patient")
+def status(session_id: str) -> Response:
+    page = read_result(current_context(), _sign_in(), session_id)
+    if page is None:
+        abort(404, "There is no such session.")
+    return jsonify(status=page.row.status, problem=page.row.problem)
+
+
+def _started_at(given: str | None, now: datetime) -> datetime:
+    """The instant that the browser gave; a page without script gives none: then it is now."""
+    if not given:
+        return now
+    try:
+        started = datetime.fromisoformat(given)
+    except ValueError:
+        abort(422, "The start time is not an ISO 8601 instant.")
+    if started.tzinfo is None:
+        abort(422, "The start time must carry a time zone.")
+    return started
+
+
+def _refused(message: str, code: int = 422) -> ResponseReturnValue:
+    return error_page("This could not be sent", message, code)
+
+
+def _sign_in() -> SignIn:
+    return signed_in("patient")
+
+
+def _jobs() -> JobQueue:
+    jobs: JobQueue = current_app.extensions["homestretch_jobs"]
+    return jobs

@@ -1,0 +1,84 @@
+"""Signing a program: one stored version and the message that takes it to the EHR."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.context import Context
+from app.outbox import enqueue
+from app.store import ProgramRow, from_document, to_document
+from rtm.program import Program
+
+
+def current_program(db: Session, patient_id: int) -> tuple[ProgramRow, Program] | None:
+    """The newest signed version for this patient, if any."""
+    row = db.scalar(
+        select(ProgramRow)
+        .where(ProgramRow.patient_id == patient_id)
+        .order_by(ProgramRow.signed_at.desc(), ProgramRow.version.desc())
+        .limit(1)
+    )
+    return None if row is None else (row, from_document(Program, row.document))
+
+
+def sign(
+    context: Context,
+    tenant_id: str,
+    *,
+    patient_id: int,
+    practitioner_id: int,
+    draft: Program,
+    signing_key: str,
+) -> ProgramRow:
+    """Stores `draft` as the next version and queues it for the EHR, in one transaction.
+
+    `signing_key` comes from the form: signing twice with one key, as a double click does,
+    gives the row of the first time.
+    """
+    try:
+        with context.database.begin(tenant_id) as db:
+            earlier = _signed_with(db, signing_key)
+            if earlier is not None:
+                return earlier
+            current = current_program(db, patient_id)
+            program = draft if current is None else _following(current[1], draft)
+            row = ProgramRow(
+                patient_id=patient_id,
+                program_id=program.id,
+                version=program.version,
+                document=to_document(program),
+                signing_key=signing_key,
+                signed_by=practitioner_id,
+                signed_at=context.now(),
+            )
+            db.add(row)
+            db.flush()
+            enqueue(
+                db,
+                kind="prescription",
+                subject=str(row.id),
+                patient_id=patient_id,
+                idempotency_key=f"program:{program.id}:{program.version}",
+                now=context.now(),
+            )
+            return row
+    except IntegrityError:
+        # The other click of a double click committed between our look and our insert.
+        with context.database.begin(tenant_id) as db:
+            earlier = _signed_with(db, signing_key)
+            if earlier is None:
+                raise
+            return earlier
+
+
+def _signed_with(db: Session, signing_key: str) -> ProgramRow | None:
+    return db.scalar(select(ProgramRow).where(ProgramRow.signing_key == signing_key))
+
+
+def _following(current: Program, draft: Program) -> Program:
+    """`draft` as the version after `current`: one program, and one CarePlan, for the episode."""
+    return replace(draft, id=current.id, version=current.version + 1)

@@ -1,0 +1,273 @@
+"""The RTM ledger at rest: facts in, the ledger and episode of a patient out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, cast
+from uuid import UUID, uuid4
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import __version__
+from app.store import (
+    EpisodeRow,
+    LedgerFactRow,
+    PatientRow,
+    PractitionerRow,
+    Tenant,
+    from_document,
+    to_document,
+)
+from rtm.episode import Consent, Device, Episode, TherapyPlan
+from rtm.ledger import (
+    Correction,
+    Interaction,
+    InteractionKind,
+    Ledger,
+    MonitoredDay,
+    ProviderKind,
+    TimeEntry,
+)
+from rtm.session import Session as ExerciseSession
+
+_KINDS: dict[str, type] = {
+    "monitored_day": MonitoredDay,
+    "time_entry": TimeEntry,
+    "interaction": Interaction,
+    "correction": Correction,
+}
+CONSENT_TEXT_VERSION = "2026-11"
+
+# One heartbeat never covers more than this: the page sends one each minute.
+_LONGEST_INTERVAL = timedelta(minutes=5)
+
+
+class IntervalRefused(ValueError):
+    """The page's timer sent something that can't be an interval of work."""
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A stretch in which the chart was in use."""
+
+    id: str
+    start: datetime
+    end: datetime
+
+
+def current_episode(db: Session, patient_id: int) -> Episode | None:
+    """The patient's newest episode, ended or not."""
+    row = db.scalar(
+        select(EpisodeRow)
+        .where(EpisodeRow.patient_id == patient_id)
+        .order_by(EpisodeRow.recorded_at.desc())
+        .limit(1)
+    )
+    return None if row is None else from_document(Episode, row.document)
+
+
+def read_ledger(db: Session, episode_id: str) -> Ledger:
+    """Every fact of the episode, in the order of recording."""
+    facts: dict[str, list[Any]] = {kind: [] for kind in _KINDS}
+    rows = db.scalars(
+        select(LedgerFactRow)
+        .where(LedgerFactRow.episode_id == episode_id)
+        .order_by(LedgerFactRow.recorded_at, LedgerFactRow.id)
+    )
+    for row in rows:
+        facts[row.kind].append(from_document(_KINDS[row.kind], row.document))
+    return Ledger(
+        days=tuple(facts["monitored_day"]),
+        time=tuple(facts["time_entry"]),
+        interactions=tuple(facts["interaction"]),
+        corrections=tuple(facts["correction"]),
+    )
+
+
+def start_episode(
+    db: Session,
+    patient: PatientRow,
+    practitioner: PractitionerRow,
+    *,
+    start: date,
+    set_up: bool,
+    therapy_plan: TherapyPlan | None,
+    now: datetime,
+) -> Episode:
+    """Begins monitoring with consent given now; the tenant's record names the device's basis."""
+    practice = db.get_one(Tenant, patient.tenant_id).practice
+    episode = Episode(
+        id=str(uuid4()),
+        start=start,
+        end=None,
+        setup_completed=now if set_up else None,
+        consent=Consent(now, practitioner.name, "verbal", CONSENT_TEXT_VERSION),
+        device=Device(
+            name="Homestretch",
+            system="musculoskeletal",
+            version=__version__,
+            regulatory_basis=practice.get("device_regulatory_basis"),
+        ),
+        therapy_plan=therapy_plan,
+        practitioner_npi=practitioner.npi,
+        no_other_monitoring_attested_at=now,
+    )
+    db.add(
+        EpisodeRow(
+            id=episode.id, patient_id=patient.id, document=to_document(episode), recorded_at=now
+        )
+    )
+    db.flush()
+    return episode
+
+
+def record_monitored_day(
+    db: Session,
+    patient: PatientRow,
+    session: ExerciseSession,
+    *,
+    received_at: datetime,
+    now: datetime,
+) -> None:
+    """The session's day in the patient's own time zone, if monitoring was on then."""
+    episode = current_episode(db, patient.id)
+    day = session.monitored_day(ZoneInfo(patient.time_zone))
+    if episode is None or day < episode.start or (episode.end and day > episode.end):
+        return
+    fact = MonitoredDay(
+        id=f"day:{session.id}",
+        local_date=day,
+        captured_at=session.started_at,
+        received_at=received_at,
+        session_id=session.id,
+        self_report=session.source == "manual",
+    )
+    _record(db, patient.id, episode, "monitored_day", fact, "patient", now)
+
+
+def record_manual_time(
+    db: Session,
+    patient_id: int,
+    practitioner: PractitionerRow,
+    *,
+    day: date,
+    minutes: int,
+    activity: str,
+    now: datetime,
+) -> None:
+    """Raises LookupError without an episode."""
+    entry = TimeEntry(
+        id=str(uuid4()),
+        local_date=day,
+        seconds=minutes * 60,
+        by=cast(ProviderKind, practitioner.provider_kind),
+        activity=activity,
+        npi=practitioner.npi,
+        source="manual",
+    )
+    _record(db, patient_id, _episode(db, patient_id), "time_entry", entry, practitioner.name, now)
+
+
+def read_interval(document: Any, now: datetime) -> Interval:
+    """What the page's timer sent. Raises IntervalRefused."""
+    try:
+        interval = Interval(
+            str(UUID(document["interval_id"])),
+            datetime.fromisoformat(document["start"]),
+            datetime.fromisoformat(document["end"]),
+        )
+    except (KeyError, TypeError, ValueError):
+        raise IntervalRefused("The interval needs interval_id, start and end.") from None
+    if interval.start.tzinfo is None or interval.end.tzinfo is None:
+        raise IntervalRefused("The interval's instants need a time zone.")
+    if not timedelta(0) < interval.end - interval.start <= _LONGEST_INTERVAL:
+        raise IntervalRefused("The interval must be longer than nothing and at most 5 minutes.")
+    if interval.end > now + timedelta(minutes=2):
+        raise IntervalRefused("The interval ends in the future.")
+    return interval
+
+
+def record_timer_interval(
+    db: Session,
+    patient_id: int,
+    practitioner: PractitionerRow,
+    interval: Interval,
+    *,
+    now: datetime,
+) -> bool:
+    """Logs an interval once; False without an episode or for one already logged.
+
+    Overlaps between tabs and people are kept as sent; the tally counts each minute once.
+    """
+    episode = current_episode(db, patient_id)
+    if episode is None or db.get(LedgerFactRow, f"timer:{interval.id}") is not None:
+        return False
+    practice_zone = ZoneInfo(db.get_one(Tenant, practitioner.tenant_id).time_zone)
+    entry = TimeEntry(
+        id=f"timer:{interval.id}",
+        local_date=interval.start.astimezone(practice_zone).date(),
+        seconds=int((interval.end - interval.start).total_seconds()),
+        by=cast(ProviderKind, practitioner.provider_kind),
+        activity="review: chart open and in use",
+        start=interval.start.astimezone(UTC),
+        end=interval.end.astimezone(UTC),
+        npi=practitioner.npi,
+        source="timer",
+    )
+    _record(db, patient_id, episode, "time_entry", entry, practitioner.name, now)
+    return True
+
+
+def record_interaction(
+    db: Session,
+    patient: PatientRow,
+    practitioner: PractitionerRow,
+    *,
+    local_at: datetime,
+    kind: InteractionKind,
+    minutes: int,
+    now: datetime,
+) -> None:
+    """Raises LookupError without an episode."""
+    talk = Interaction(
+        id=str(uuid4()),
+        at=local_at.replace(tzinfo=ZoneInfo(patient.time_zone)),
+        kind=kind,
+        seconds=minutes * 60,
+        npi=practitioner.npi,
+    )
+    episode = _episode(db, patient.id)
+    _record(db, patient.id, episode, "interaction", talk, practitioner.name, now)
+
+
+def _episode(db: Session, patient_id: int) -> Episode:
+    episode = current_episode(db, patient_id)
+    if episode is None:
+        raise LookupError("Remote monitoring has not been started for this patient.")
+    return episode
+
+
+def _record(
+    db: Session,
+    patient_id: int,
+    episode: Episode,
+    kind: str,
+    fact: MonitoredDay | TimeEntry | Interaction,
+    by: str,
+    now: datetime,
+) -> None:
+    db.add(
+        LedgerFactRow(
+            id=fact.id,
+            patient_id=patient_id,
+            episode_id=episode.id,
+            kind=kind,
+            document=to_document(fact),
+            recorded_at=now,
+            recorded_by=by,
+        )
+    )
+    db.flush()

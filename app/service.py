@@ -1,0 +1,110 @@
+"""The web application: its parts, its error pages, and the headers that every answer carries."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import structlog
+from flask import Flask, Response, request
+from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.exceptions import HTTPException
+
+from app import __version__, launch
+from app.assets import ViteAssets
+from app.billing_office.views import office
+from app.clinician.views import clinician
+from app.config import Settings
+from app.context import Context, open_context
+from app.error_pages import error_page
+from app.jobs.queue import JobQueue, make_celery
+from app.operations.views import operations
+from app.patient.views import portal
+from app.sign_in import load_sign_in
+
+log = structlog.get_logger(__name__)
+
+
+def create_app(settings: Settings | None = None, context: Context | None = None) -> Flask:
+    """The WSGI application. Both arguments are for tests; settings come from the environment."""
+    context = context or open_context(settings or Settings())
+    settings = context.settings
+    app = Flask(__name__, static_folder=None)
+    app.config.update(
+        SECRET_KEY=context.keys.secret_key,
+        MAX_CONTENT_LENGTH=settings.max_upload_bytes,
+        MAX_FORM_MEMORY_SIZE=4 * 1024 * 1024,
+        SESSION_COOKIE_NAME="hs_browser",
+        SESSION_COOKIE_HTTPONLY=True,
+        PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.sign_in_hours),
+        WTF_CSRF_TIME_LIMIT=None,
+        **_cookie_policy(settings),
+    )
+    app.extensions["homestretch"] = context
+    app.extensions["homestretch_jobs"] = JobQueue(make_celery(context))
+    CSRFProtect(app)
+    for part in (launch.blueprint, clinician, portal, office, operations):
+        app.register_blueprint(part)
+    app.before_request(load_sign_in)
+    app.after_request(_secure_headers(settings))
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _unexpected_error)
+    assets = ViteAssets(Path(__file__).parent / "web" / "static")
+    app.jinja_env.globals.update(asset_tags=assets.tags, version=__version__)
+    app.register_blueprint(assets.blueprint())
+    return app
+
+
+def _cookie_policy(settings: Settings) -> dict[str, Any]:
+    """Inside an EHR's frame a cookie must be `SameSite=None; Partitioned`, which needs HTTPS."""
+    if urlsplit(settings.base_url).scheme == "https":
+        return {
+            "SESSION_COOKIE_SECURE": True,
+            "SESSION_COOKIE_SAMESITE": "None",
+            "SESSION_COOKIE_PARTITIONED": True,
+        }
+    return {"SESSION_COOKIE_SAMESITE": "Lax"}
+
+
+def _secure_headers(settings: Settings) -> Any:
+    policy = "; ".join(
+        (
+            "default-src 'self'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "img-src 'self' data:",
+            "object-src 'none'",
+            "base-uri 'none'",
+            "form-action 'self'",
+            f"frame-ancestors {settings.frame_ancestors}",
+        )
+    )
+
+    def add(response: Response) -> Response:
+        response.headers["Content-Security-Policy"] = policy
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        if "Cache-Control" not in response.headers:
+            response.headers["Cache-Control"] = "no-store"
+        return response
+
+    return add
+
+
+def _http_error(error: HTTPException) -> ResponseReturnValue:
+    if isinstance(error, CSRFError):
+        message = "This page was open too long. Go back, reload it, and try again."
+    elif error.code == 413:
+        limit_mb = (request.max_content_length or 0) // (1024 * 1024)
+        message = f"This file is too large. The most that can be sent is {limit_mb} MB."
+    else:
+        message = error.description or error.name
+    return error_page(error.name, message, error.code or 500)
+
+
+def _unexpected_error(error: Exception) -> ResponseReturnValue:
+    log.exception("unexpected_error", endpoint=request.endpoint, method=request.method)
+    return error_page("Something went wrong", "The error was recorded. Please try again.", 500)

@@ -1,0 +1,63 @@
+"""A session as one line on a page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from app.sessions import stored_session
+from app.store import SessionRow
+from rtm.exercises import load_library
+
+_STATES = {"received": ("Measuring", "wait"), "refused": ("Not measured", "bad")}
+_NOT_MEASURED = "–"
+
+
+@dataclass(frozen=True)
+class SessionLine:
+    """Words and numbers for a table; `tone` is good, wait or bad."""
+
+    id: str
+    day: date
+    exercise_name: str
+    repetitions: str
+    rom_deg: float | None
+    score_total: float | None
+    pain_before: int
+    pain_after: int
+    state: str
+    tone: str
+
+    @property
+    def rom(self) -> str:
+        return _NOT_MEASURED if self.rom_deg is None else f"{self.rom_deg:.0f}°"
+
+    @property
+    def score(self) -> str:
+        return _NOT_MEASURED if self.score_total is None else f"{self.score_total:.0f}"
+
+    @property
+    def pain(self) -> str:
+        return f"{self.pain_before} → {self.pain_after}"
+
+
+def session_line(row: SessionRow, zone: ZoneInfo, language: str = "en") -> SessionLine:
+    """`row` in words; its day is the patient's own."""
+    session = stored_session(row)
+    result = session.result if session else None
+    state, tone = _STATES.get(
+        row.status, ("Reported", "wait") if row.source == "manual" else ("Measured", "good")
+    )
+    return SessionLine(
+        id=row.id,
+        day=row.started_at.astimezone(zone).date(),
+        exercise_name=load_library()[row.exercise_id].name[language],
+        repetitions=_NOT_MEASURED if session is None else str(session.repetition_count),
+        rom_deg=result.primary_angle.rom_deg if result and result.primary_angle else None,
+        score_total=result.score.total if result else None,
+        pain_before=row.pain_before,
+        pain_after=row.pain_after,
+        state=state,
+        tone=tone,
+    )

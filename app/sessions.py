@@ -1,0 +1,227 @@
+"""Accepting a session from the patient: stored first, then scored in the background."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import BinaryIO
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.context import Context
+from app.outbox import enqueue
+from app.recording_store import StoredRecording, store_recording
+from app.rtm_book import record_monitored_day
+from app.store import PatientRow, ProgramRow, SessionRow, from_document, to_document
+from rtm.exercises import load_library
+from rtm.program import PrescribedExercise, Program
+from rtm.session import ExerciseResult, Pain
+from rtm.session import Session as ExerciseSession
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".webm", ".mov", ".m4v"})
+SERIES_SUFFIXES = frozenset({".npz", ".json", ".csv"})
+
+# A phone's clock may run ahead a little; a session from the future beyond this is an error.
+_CLOCK_TOLERANCE = timedelta(minutes=10)
+_SESSION_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+
+
+class SessionRefused(ValueError):
+    """The upload can't be a session of this patient; the message says why, in plain words."""
+
+
+class SessionConflict(SessionRefused):
+    """This session id was used before for something else."""
+
+
+@dataclass(frozen=True)
+class SessionReport:
+    """What the patient sends besides the recording."""
+
+    session_id: str
+    exercise_id: str
+    started_at: datetime
+    pain: Pain
+    repetitions_reported: int | None = None
+    duration_reported_s: float | None = None
+
+
+def accept_recording(
+    context: Context,
+    tenant_id: str,
+    patient_id: int,
+    report: SessionReport,
+    file_name: str,
+    stream: BinaryIO,
+) -> SessionRow:
+    """Stores a recording and its session; the result comes later (`status` received).
+
+    Sending the same session again, or the same recording of the same exercise, returns the
+    first; nothing is counted twice.
+
+    Raises:
+        SessionRefused: unknown file type, an exercise not in the program, a date in the
+            future, an id that is not a UUID.
+        SessionConflict: the id was used for another recording.
+    """
+    suffix = "." + file_name.rpartition(".")[2].lower()
+    if suffix not in VIDEO_SUFFIXES | SERIES_SUFFIXES:
+        known = ", ".join(sorted(VIDEO_SUFFIXES | SERIES_SUFFIXES))
+        raise SessionRefused(f"This kind of file can't be used. Send one of: {known}.")
+    _check(context, report)
+    with context.database.begin(tenant_id) as db:
+        program_row, line = _prescribed(db, patient_id, report.exercise_id)
+    stored = store_recording(context.settings.recordings_dir, tenant_id, suffix, stream)
+    source = "video" if suffix in VIDEO_SUFFIXES else "landmarks"
+    row = _row(context, patient_id, report, program_row, line, source)
+    row.recording, row.recording_sha256 = stored.name, stored.sha256
+    return _insert_once(context, tenant_id, row, stored)
+
+
+def accept_manual_log(
+    context: Context, tenant_id: str, patient_id: int, report: SessionReport
+) -> SessionRow:
+    """Stores a session that the patient reports without a recording; final at once.
+
+    Raises:
+        SessionRefused: as `accept_recording`, or no repetitions or duration given.
+    """
+    _check(context, report)
+    if not report.repetitions_reported or report.duration_reported_s is None:
+        raise SessionRefused("Please tell us how many repetitions you did and for how long.")
+    with context.database.begin(tenant_id) as db:
+        program_row, line = _prescribed(db, patient_id, report.exercise_id)
+        earlier = db.get(SessionRow, report.session_id)
+        if earlier is not None:
+            return _same_session(earlier, patient_id, report.exercise_id, None)
+        row = _row(context, patient_id, report, program_row, line, "manual")
+        db.add(row)
+        db.flush()
+        conclude(context, db, row, None, report.duration_reported_s)
+        return row
+
+
+def conclude(
+    context: Context,
+    db: Session,
+    row: SessionRow,
+    result: ExerciseResult | None,
+    duration_s: float,
+) -> None:
+    """Writes the session's result, its message to the EHR and its monitored day together."""
+    patient = db.get_one(PatientRow, row.patient_id)
+    session = ExerciseSession(
+        id=row.id,
+        exercise_id=row.exercise_id,
+        side=row.side,  # type: ignore[arg-type]  # written from a Side
+        source=row.source,  # type: ignore[arg-type]  # written from a SessionSource
+        started_at=row.started_at,
+        duration_s=duration_s,
+        pain=Pain(row.pain_before, row.pain_after),
+        result=result,
+        repetitions_reported=row.repetitions_reported,
+    )
+    row.document = to_document(session)
+    row.status = "scored"
+    enqueue(
+        db,
+        kind="session",
+        subject=row.id,
+        patient_id=row.patient_id,
+        idempotency_key=f"session:{row.id}",
+        now=context.now(),
+    )
+    record_monitored_day(db, patient, session, received_at=row.received_at, now=context.now())
+
+
+def stored_session(row: SessionRow) -> ExerciseSession | None:
+    """The domain value of a concluded session, else None."""
+    return None if row.document is None else from_document(ExerciseSession, row.document)
+
+
+def _check(context: Context, report: SessionReport) -> None:
+    if not _SESSION_ID.fullmatch(report.session_id):
+        raise SessionRefused("The session id must be a UUID in lower case.")
+    if report.exercise_id not in load_library().by_id:
+        raise SessionRefused(f"There is no exercise called “{report.exercise_id}”.")
+    if report.started_at > context.now() + _CLOCK_TOLERANCE:
+        raise SessionRefused("This session starts in the future. Please check your device's clock.")
+
+
+def _prescribed(
+    db: Session, patient_id: int, exercise_id: str
+) -> tuple[ProgramRow, PrescribedExercise]:
+    rows = db.scalars(
+        select(ProgramRow)
+        .where(ProgramRow.patient_id == patient_id)
+        .order_by(ProgramRow.signed_at.desc(), ProgramRow.version.desc())
+    )
+    for row in rows:
+        for line in from_document(Program, row.document).exercises:
+            if line.exercise_id == exercise_id:
+                return row, line
+    name = load_library()[exercise_id].name["en"]
+    raise SessionRefused(f"{name} is not in your program. Please ask your care team.")
+
+
+def _row(
+    context: Context,
+    patient_id: int,
+    report: SessionReport,
+    program_row: ProgramRow,
+    line: PrescribedExercise,
+    source: str,
+) -> SessionRow:
+    return SessionRow(
+        id=report.session_id,
+        patient_id=patient_id,
+        program_row_id=program_row.id,
+        exercise_id=report.exercise_id,
+        side=line.side,
+        source=source,
+        started_at=report.started_at,
+        received_at=context.now(),
+        pain_before=report.pain.before,
+        pain_after=report.pain.after,
+        repetitions_reported=report.repetitions_reported,
+        duration_reported_s=report.duration_reported_s,
+        status="received",
+    )
+
+
+def _insert_once(
+    context: Context, tenant_id: str, row: SessionRow, stored: StoredRecording
+) -> SessionRow:
+    try:
+        with context.database.begin(tenant_id) as db:
+            earlier = db.get(SessionRow, row.id) or db.scalar(
+                select(SessionRow).where(
+                    SessionRow.patient_id == row.patient_id,
+                    SessionRow.exercise_id == row.exercise_id,
+                    SessionRow.recording_sha256 == stored.sha256,
+                    SessionRow.status != "refused",
+                )
+            )
+            if earlier is None:
+                db.add(row)
+                return row
+    except IntegrityError:
+        with context.database.begin(tenant_id) as db:
+            earlier = db.get(SessionRow, row.id)
+        if earlier is None:  # the id exists, but at another health system
+            raise SessionConflict(
+                "This session id is taken. Please start the session again."
+            ) from None
+    return _same_session(earlier, row.patient_id, row.exercise_id, stored.sha256)
+
+
+def _same_session(
+    earlier: SessionRow, patient_id: int, exercise_id: str, sha256: str | None
+) -> SessionRow:
+    same = (earlier.patient_id, earlier.exercise_id, earlier.recording_sha256)
+    if same != (patient_id, exercise_id, sha256):
+        raise SessionConflict("This session was already sent with other content.")
+    return earlier

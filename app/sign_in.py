@@ -1,0 +1,136 @@
+"""Who this browser is: a random cookie whose hash names a sign-in row."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Literal, ParamSpec, TypeVar
+
+import structlog
+from flask import Response, abort, current_app, g, request
+from sqlalchemy import select
+
+from app.context import Context
+from app.store import ALL_TENANTS, SignInRow
+
+Role = Literal["clinician", "patient", "biller"]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# One cookie a role: the same browser may show a patient's portal beside a chart in the demo.
+_COOKIES: dict[Role, str] = {
+    "clinician": "hs_clinician",
+    "patient": "hs_patient",
+    "biller": "hs_biller",
+}
+_HOME: dict[Role, str] = {"clinician": "your EHR", "patient": "the portal", "biller": "the office"}
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """The signed-in person of this request."""
+
+    id: str
+    tenant_id: str
+    role: Role
+    practitioner_id: int | None
+    patient_id: int | None
+    need_patient_banner: bool
+
+
+def current_context() -> Context:
+    context: Context = current_app.extensions["homestretch"]
+    return context
+
+
+def begin_sign_in(response: Response, context: Context, row: SignInRow, role: Role) -> Response:
+    """Gives `row` a fresh secret and puts it into this browser's cookie.
+
+    `row` must not be flushed yet; its id and dates are set here.
+    """
+    secret = secrets.token_urlsafe(32)
+    now = context.now()
+    row.id, row.role = _digest(secret), role
+    row.created_at = now
+    row.expires_at = now + timedelta(hours=context.settings.sign_in_hours)
+    config = current_app.config
+    response.set_cookie(
+        _COOKIES[role],
+        secret,
+        httponly=True,
+        secure=config.get("SESSION_COOKIE_SECURE", False),
+        samesite=config["SESSION_COOKIE_SAMESITE"],
+        partitioned=config.get("SESSION_COOKIE_PARTITIONED", False),
+        max_age=int(context.settings.sign_in_hours * 3600),
+        path="/",
+    )
+    return response
+
+
+def load_sign_in() -> None:
+    """Before each request: reads the cookies into `g.sign_ins`."""
+    structlog.contextvars.clear_contextvars()  # the thread's last request was somebody else's
+    g.sign_ins = {}
+    context = current_context()
+    for role, cookie in _COOKIES.items():
+        secret = request.cookies.get(cookie)
+        if secret:
+            found = _find(context, secret, role, context.now())
+            if found:
+                g.sign_ins[role] = found
+
+
+def requires(role: Role) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Lets a view run only for a signed-in `role`, found as `signed_in(role)`."""
+
+    def decorate(view: Callable[P, R]) -> Callable[P, R]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+            sign_in = signed_in(role)
+            structlog.contextvars.bind_contextvars(tenant=sign_in.tenant_id, role=role)
+            return view(*args, **kwargs)
+
+        return guarded
+
+    return decorate
+
+
+def signed_in(role: Role) -> SignIn:
+    """The sign-in of this request, or an error page that says how to get one."""
+    sign_in: SignIn | None = g.sign_ins.get(role)
+    if sign_in is None:
+        abort(401, f"You are not signed in here, or were away too long. Open {_HOME[role]} again.")
+    return sign_in
+
+
+def end_sign_in(response: Response, role: Role) -> Response:
+    """Ends the sign-in on the server and forgets the cookie."""
+    sign_in: SignIn | None = g.sign_ins.get(role)
+    if sign_in is not None:
+        context = current_context()
+        with context.database.begin(sign_in.tenant_id) as db:
+            db.get_one(SignInRow, sign_in.id).ended_at = context.now()
+    response.delete_cookie(_COOKIES[role], path="/")
+    return response
+
+
+def _find(context: Context, secret: str, role: Role, now: datetime) -> SignIn | None:
+    with context.database.begin(None) as db:
+        # The cookie is what says which tenant this is, so the look-up can't name one yet.
+        row = db.scalar(
+            select(SignInRow).where(SignInRow.id == _digest(secret), SignInRow.role == role),
+            execution_options={ALL_TENANTS: True},
+        )
+    if row is None or row.ended_at is not None or row.expires_at <= now:
+        return None
+    return SignIn(
+        row.id, row.tenant_id, role, row.practitioner_id, row.patient_id, row.need_patient_banner
+    )
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

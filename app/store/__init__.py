@@ -1,0 +1,35 @@
+"""SQLAlchemy models, one module an aggregate; importing this package knows every table."""
+
+from app.store.access import LaunchRow, SignInRow
+from app.store.base import ALL_TENANTS, Base, Database, TenantMissing
+from app.store.care import ProgramRow, SessionRow
+from app.store.claims import ClaimExportRow, ClaimLineRow, CounterRow
+from app.store.documents import from_document, to_document
+from app.store.ledger_book import EpisodeRow, FactIsFinal, LedgerFactRow
+from app.store.outbox import OutboxRow
+from app.store.people import PatientRow, PractitionerRow
+from app.store.tenant import Tenant, tenant_by_iss
+
+__all__ = [
+    "ALL_TENANTS",
+    "Base",
+    "ClaimExportRow",
+    "ClaimLineRow",
+    "CounterRow",
+    "Database",
+    "EpisodeRow",
+    "FactIsFinal",
+    "LaunchRow",
+    "LedgerFactRow",
+    "OutboxRow",
+    "PatientRow",
+    "PractitionerRow",
+    "ProgramRow",
+    "SessionRow",
+    "SignInRow",
+    "Tenant",
+    "TenantMissing",
+    "from_document",
+    "tenant_by_iss",
+    "to_document",
+]

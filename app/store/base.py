@@ -1,0 +1,125 @@
+"""The database: engine, column types, and the guard that no query forgets its tenant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import DateTime, Engine, ForeignKey, MetaData, create_engine, event
+from sqlalchemy.orm import (
+    DeclarativeBase,
+    Mapped,
+    ORMExecuteState,
+    Session,
+    mapped_column,
+    with_loader_criteria,
+)
+from sqlalchemy.types import JSON, TypeDecorator
+
+ALL_TENANTS = "all_tenants"
+
+
+class TenantMissing(RuntimeError):
+    """A query reached a tenant's rows without saying which tenant: a bug in the caller."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware instant, stored as UTC; naive values are refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a stored instant must carry a time zone")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map: ClassVar = {datetime: UtcDateTime, dict[str, Any]: JSON, list[Any]: JSON}
+
+
+class TenantOwned:
+    """A row of one health system; the session's tenant filters every query for it."""
+
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenant.id"), index=True)
+
+
+class Database:
+    """One engine and the sessions on it."""
+
+    def __init__(self, url: str) -> None:
+        self.engine = _make_engine(url)
+
+    @contextmanager
+    def begin(self, tenant_id: str | None) -> Iterator[Session]:
+        """A session in one transaction, committed at the end, rolled back on error.
+
+        `tenant_id` None sees only rows that belong to no tenant, unless a statement carries
+        the execution option `all_tenants`.
+        """
+        session = Session(self.engine, expire_on_commit=False, info={"tenant_id": tenant_id})
+        with session, session.begin():
+            yield session
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _hold_to_tenant(state: ORMExecuteState) -> None:
+    if state.execution_options.get(ALL_TENANTS) or state.is_column_load:
+        return
+    touched = [m for m in state.all_mappers if issubclass(m.class_, TenantOwned)]
+    if not touched:
+        return
+    tenant_id = state.session.info.get("tenant_id")
+    if tenant_id is None:
+        names = ", ".join(sorted(mapper.class_.__name__ for mapper in touched))
+        raise TenantMissing(f"a query for {names} names no tenant")
+    state.statement = state.statement.options(
+        with_loader_criteria(
+            TenantOwned, lambda cls: cls.tenant_id == tenant_id, include_aliases=True
+        )
+    )
+
+
+@event.listens_for(Session, "before_flush")
+def _stamp_tenant(session: Session, context: Any, instances: Any) -> None:
+    tenant_id = session.info.get("tenant_id")
+    for row in session.new:
+        if isinstance(row, TenantOwned):
+            if row.tenant_id is None and tenant_id is not None:
+                row.tenant_id = tenant_id
+            if row.tenant_id is None or (tenant_id and row.tenant_id != tenant_id):
+                raise TenantMissing(f"a new {type(row).__name__} names no or another tenant")
+
+
+def _make_engine(url: str) -> Engine:
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True)
+    engine = create_engine(url, connect_args={"timeout": 30})
+
+    @event.listens_for(engine, "connect")
+    def _pragmas(connection: Any, _record: Any) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")  # an acknowledged session survives power loss
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    return engine

@@ -1,0 +1,53 @@
+"""What has been claimed: exports, their lines, and control numbers that never repeat."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.store.base import Base, TenantOwned
+
+
+class ClaimExportRow(TenantOwned, Base):
+    """One exported file. Its bytes are kept: exporting the same again returns these."""
+
+    __tablename__ = "claim_export"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    month: Mapped[str] = mapped_column(index=True)
+    format: Mapped[str]
+    control_number: Mapped[int]
+    exported_at: Mapped[datetime]
+    sha256: Mapped[str]
+    content: Mapped[str]
+    claim_count: Mapped[int]
+    total: Mapped[str]
+
+
+class ClaimLineRow(TenantOwned, Base):
+    """One charge as exported; `charge_key` keeps any charge from leaving twice."""
+
+    __tablename__ = "claim_line"
+    __table_args__ = (UniqueConstraint("tenant_id", "charge_key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    export_id: Mapped[int] = mapped_column(ForeignKey("claim_export.id"), index=True)
+    patient_id: Mapped[int] = mapped_column(ForeignKey("patient.id"), index=True)
+    episode_id: Mapped[str] = mapped_column(ForeignKey("episode.id"))
+    charge_key: Mapped[str]
+    code: Mapped[str]
+    units: Mapped[int]
+    service_date: Mapped[date]
+
+
+class CounterRow(TenantOwned, Base):
+    """A named sequence per tenant, for interchange control numbers."""
+
+    __tablename__ = "counter"
+    __table_args__ = (UniqueConstraint("tenant_id", "name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    value: Mapped[int]

@@ -1,0 +1,33 @@
+"""Domain values as JSON documents in a column, checked on the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from functools import cache
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+T = TypeVar("T")
+
+
+@cache
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)  # type: ignore[arg-type]  # always a class
+
+
+def to_document(value: Any) -> dict[str, Any]:
+    """A frozen dataclass as JSON-ready values."""
+    document: dict[str, Any] = _adapter(_hashable(type(value))).dump_python(value, mode="json")
+    return document
+
+
+def from_document(kind: type[T], document: Any) -> T:
+    """The inverse of `to_document`. Raises pydantic's ValidationError on a damaged document."""
+    value: T = _adapter(_hashable(kind)).validate_python(document, strict=False)
+    return value
+
+
+def _hashable(kind: type) -> Hashable:
+    """Every class is hashable; `type` does not say so to the type checker."""
+    return kind

@@ -1,0 +1,46 @@
+"""The RTM ledger at rest: episodes and append-only facts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, event
+from sqlalchemy.orm import Mapped, Mapper, mapped_column
+
+from app.store.base import Base, TenantOwned
+
+
+class EpisodeRow(TenantOwned, Base):
+    """An RTM episode of care, as the document of `rtm.episode.Episode`."""
+
+    __tablename__ = "episode"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    patient_id: Mapped[int] = mapped_column(ForeignKey("patient.id"), index=True)
+    document: Mapped[dict[str, Any]]
+    recorded_at: Mapped[datetime]
+
+
+class LedgerFactRow(TenantOwned, Base):
+    """One fact of `rtm.ledger`; a correction is a further row, never an edit."""
+
+    __tablename__ = "ledger_fact"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    patient_id: Mapped[int] = mapped_column(ForeignKey("patient.id"), index=True)
+    episode_id: Mapped[str] = mapped_column(ForeignKey("episode.id"), index=True)
+    kind: Mapped[str]
+    document: Mapped[dict[str, Any]]
+    recorded_at: Mapped[datetime]
+    recorded_by: Mapped[str]
+
+
+class FactIsFinal(RuntimeError):
+    """Somebody tried to change or delete a ledger fact; record a correction instead."""
+
+
+@event.listens_for(LedgerFactRow, "before_update")
+@event.listens_for(LedgerFactRow, "before_delete")
+def _refuse(_mapper: Mapper[Any], _connection: Any, target: LedgerFactRow) -> None:
+    raise FactIsFinal(f"ledger fact {target.id} can't be changed; record a correction")

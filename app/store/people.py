@@ -1,0 +1,43 @@
+"""Patients and practitioners as the EHR described them at the last launch."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.store.base import Base, TenantOwned
+
+
+class PatientRow(TenantOwned, Base):
+    """`demographics` is the document of the value read from FHIR; `billing` what claims need."""
+
+    __tablename__ = "patient"
+    __table_args__ = (UniqueConstraint("tenant_id", "fhir_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    fhir_id: Mapped[str]
+    name: Mapped[str]
+    birth_date: Mapped[date]
+    time_zone: Mapped[str]
+    demographics: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    billing: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    seen_at: Mapped[datetime]
+
+
+class PractitionerRow(TenantOwned, Base):
+    """`provider_kind` is the ledger's: physician, npp, pt, ot, slp, pta, ota, clinical_staff."""
+
+    __tablename__ = "practitioner"
+    __table_args__ = (UniqueConstraint("tenant_id", "fhir_user"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    fhir_user: Mapped[str]
+    name: Mapped[str]
+    family: Mapped[str]
+    given: Mapped[str]
+    npi: Mapped[str | None]
+    taxonomy: Mapped[str | None]
+    provider_kind: Mapped[str]

@@ -1,0 +1,11 @@
+import "./styles.css";
+import { startChartTimer } from "./chart_timer";
+import { submitOnce } from "./form_once";
+import { drawTrendPlot } from "./trend_plot";
+
+const timer = document.querySelector<HTMLElement>("[data-chart-timer]");
+if (timer) startChartTimer(timer, document.querySelector("[data-chart-timer-state]"));
+for (const figure of document.querySelectorAll<HTMLElement>("[data-trend-plot]")) {
+  drawTrendPlot(figure);
+}
+submitOnce();

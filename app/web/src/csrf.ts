@@ -1,0 +1,4 @@
+/** The page's token against forged requests. */
+export function csrfToken(): string {
+  return document.querySelector<HTMLMetaElement>('meta[name="csrf-token"]')?.content ?? "";
+}

@@ -1,0 +1,13 @@
+import "./styles.css";
+import { drawAnglePlot } from "./angle_plot";
+import { awaitResult, enhanceUpload } from "./upload";
+
+for (const form of document.querySelectorAll<HTMLFormElement>("form[data-upload]")) {
+  enhanceUpload(form);
+}
+for (const figure of document.querySelectorAll<HTMLElement>("[data-angle-plot]")) {
+  drawAnglePlot(figure);
+}
+for (const element of document.querySelectorAll<HTMLElement>("[data-await-result]")) {
+  awaitResult(element);
+}

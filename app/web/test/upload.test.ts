@@ -1,0 +1,26 @@
+import { describe, expect, it } from "vitest";
+import { submitOnce } from "../src/form_once";
+import { tooLarge } from "../src/upload";
+
+describe("tooLarge", () => {
+  it("lets a file of exactly the limit pass", () => {
+    expect(tooLarge(1_048_576, 1_048_576)).toBeNull();
+  });
+
+  it("names both sizes of a larger one", () => {
+    expect(tooLarge(2 * 1_048_576, 1_048_576)).toBe(
+      "This file has 2 MB. The most that can be sent is 1 MB.",
+    );
+  });
+});
+
+describe("submitOnce", () => {
+  it("stops the second submit of a double click", () => {
+    document.body.innerHTML = "<form><button data-once>Sign</button></form>";
+    submitOnce();
+    const form = document.querySelector("form") as HTMLFormElement;
+    const submit = () => form.dispatchEvent(new Event("submit", { cancelable: true }));
+    expect(submit()).toBe(true);
+    expect(submit()).toBe(false);
+  });
+});

@@ -1,0 +1,121 @@
+"""The service and a sandbox EHR on real sockets, and the outside services that tests may use."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+from flask import Flask
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from app.config import Settings
+from app.context import Context, open_context
+from app.demo.tenant import TENANT_ID, register
+from app.demo.walk import Places
+from app.jobs.embedded import EmbeddedWorker
+from app.service import create_app
+from app.store.upgrade import upgrade
+from smart_launch.sandbox.config import SandboxConfig
+from smart_launch.sandbox.server import make_sandbox_server
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class World:
+    """A running service with its sandbox EHR and a registered health system."""
+
+    places: Places
+    context: Context
+    app: Flask
+    sandbox: SandboxConfig
+    tenant_id: str = TENANT_ID
+
+    def fail_ehr(self, status: int, count: int) -> None:
+        """The EHR's next `count` FHIR requests answer `status`."""
+        plan = {"status": status, "count": count}
+        requests.post(f"{self.sandbox.fhir_base}/_faults", json=plan, timeout=5).raise_for_status()
+
+
+def serve(server: BaseWSGIServer) -> None:
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Iterator[SandboxConfig]:
+    """A sandbox EHR alone; the registered app is not there."""
+    port = free_port()
+    config = SandboxConfig(
+        f"http://127.0.0.1:{port}", "http://127.0.0.1:9", tmp_path / "sandbox.db", faults=True
+    )
+    server = make_sandbox_server(config, "127.0.0.1", port)
+    serve(server)
+    yield config
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
+    """Starts a world; arguments override its settings."""
+    stops: list[Callable[[], None]] = []
+
+    def make(worker: bool = True, **overrides: object) -> World:
+        app_port, ehr_port = free_port(), free_port()
+        places = Places(f"http://127.0.0.1:{app_port}", f"http://127.0.0.1:{ehr_port}")
+        settings = Settings(
+            **{
+                "data_dir": tmp_path / "data",
+                "public_url": places.app,
+                "outbox_sweep_s": 0.2,
+                **overrides,
+            }
+        )
+        context = open_context(settings)
+        upgrade(context.database.engine)
+        config = SandboxConfig(places.ehr, places.app, tmp_path / "sandbox.db", faults=True)
+        ehr = make_sandbox_server(config, "127.0.0.1", ehr_port)
+        app = create_app(context=context)
+        web = make_server("127.0.0.1", app_port, app, threaded=True)
+        for server in (ehr, web):
+            serve(server)
+            stops.extend((server.server_close, server.shutdown))
+        if worker:
+            embedded = EmbeddedWorker(context, app.extensions["homestretch_jobs"].celery)
+            embedded.start()
+            stops.append(embedded.stop)
+        register(context, config.fhir_base)
+        return World(places, context, app, config)
+
+    yield make
+    for stop in reversed(stops):
+        stop()
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    return make_world()
+
+
+def service_url(variable: str, default: str, answers: Callable[[str], None]) -> str:
+    """The URL of an outside service if it answers; else skips and says so, or fails where
+    REQUIRE_SERVICES promises it."""
+    url = os.environ.get(variable, default)
+    try:
+        answers(url)
+    except Exception as error:
+        reason = f"{variable}: no answer from {url.split('@')[-1]} ({type(error).__name__})"
+        if os.environ.get("REQUIRE_SERVICES"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return url
