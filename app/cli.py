@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,8 +36,6 @@ class CliFailure(CliError):
 
 def run() -> None:
     """The console command: `main` with its errors as one line each."""
-    from sqlalchemy.exc import SQLAlchemyError
-
     try:
         sys.exit(main(standalone_mode=False))
     except click.exceptions.NoArgsIsHelpError as error:
@@ -48,8 +48,6 @@ def run() -> None:
         _say(error.format_message(), error.exit_code)
     except click.Abort:
         _say("interrupted", 1)
-    except SQLAlchemyError as error:
-        _say(f"the database failed ({type(error).__name__}); is it up and set right?", 1)
 
 
 def _say(message: str, exit_code: int) -> None:
@@ -142,11 +140,12 @@ def claims_export(month: str, format_: str, out: Path, tenant_id: str | None) ->
 
     if not out.parent.is_dir():
         raise CliError(f"{out}: there is no folder {out.parent}")
-    context = _migrated_context()
-    try:
-        done = export_month(context, _only_tenant(context, tenant_id), month, format_)
-    except ExportRefused as error:
-        raise CliError(str(error)) from None
+    with _database_errors():
+        context = _migrated_context()
+        try:
+            done = export_month(context, _only_tenant(context, tenant_id), month, format_)
+        except ExportRefused as error:
+            raise CliError(str(error)) from None
     out.write_text(done.content, "utf-8", newline="")
     for line in done.held:
         click.echo(f"homestretch: held: {line}", err=True)
@@ -174,7 +173,8 @@ def worker(beat: bool, concurrency: int) -> None:
     if _settings().is_embedded:
         raise CliError("HOMESTRETCH_BROKER_URL is memory://: `homestretch serve` runs that worker")
     logs.configure()
-    celery = make_celery(_migrated_context())
+    with _database_errors():
+        celery = make_celery(_migrated_context())
     arguments = ["worker", "--loglevel=INFO", f"--concurrency={concurrency}"]
     celery.worker_main([*arguments, "--beat"] if beat else arguments)
 
@@ -202,7 +202,8 @@ def upgrade() -> None:
     from app.context import open_context
     from app.store.upgrade import upgrade as run
 
-    run(open_context(_settings()).database.engine)
+    with _database_errors():
+        run(open_context(_settings()).database.engine)
     click.echo("database is current")
 
 
@@ -220,6 +221,18 @@ def demo(once: bool, data_dir: Path, port: int, ehr_port: int) -> None:
     from app.demo.serve import run_demo
 
     sys.exit(run_demo(data_dir / "demo-serve", port, ehr_port))
+
+
+@contextmanager
+def _database_errors() -> Iterator[None]:
+    """Raises CliFailure where the database does not do its part."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        yield
+    except SQLAlchemyError as error:
+        kind = type(error).__name__
+        raise CliFailure(f"the database failed ({kind}); is it up, and its URL right?") from None
 
 
 def _settings() -> Settings:

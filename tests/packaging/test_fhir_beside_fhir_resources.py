@@ -137,6 +137,7 @@ def test_the_console_command_runs_a_worker_that_imports_both(tmp_path: Path) -> 
         HOMESTRETCH_BROKER_URL="filesystem://",
         PYTHONPROFILEIMPORTTIME="1",
     )
+    run(BIN / "homestretch", "db", "upgrade", cwd=tmp_path, env=env)
     worker = [BIN / "homestretch", "worker", "--no-beat"]
     with running(worker, cwd=tmp_path, env=env, stop=COLD) as output:
         wait_for(lambda: re.search(r" ready\.", output()), output)
