@@ -14,7 +14,11 @@ SessionSource = Literal["video", "landmarks", "manual"]
 
 @dataclass(frozen=True)
 class Repetition:
-    """One repetition of the primary angle; times in s from the start of the recording."""
+    """One repetition of the primary angle; times in s from the start of the recording.
+
+    `concentric_s`, `eccentric_s` and `hold_s` are its phases; `smoothness` the spectral arc
+    length of its speed (about −1.4 at best). None where not measured.
+    """
 
     start_s: float
     peak_s: float
@@ -23,6 +27,10 @@ class Repetition:
     rom_deg: float
     score: float | None
     faults: tuple[str, ...]
+    concentric_s: float | None = None
+    eccentric_s: float | None = None
+    hold_s: float | None = None
+    smoothness: float | None = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,20 @@ class ScoreParts:
     form: float | None
     symmetry: float | None
     completeness: float | None
+
+
+@dataclass(frozen=True)
+class PartExplanation:
+    """What one part of the score rests on: a measure with its value in `unit`.
+
+    `confidence` 0–1 is how much of it was seen, and how clearly.
+    """
+
+    part: Literal["range", "control", "form", "symmetry", "completeness"]
+    measure: str
+    value: float
+    unit: Literal["deg", "s", "repetitions"]
+    confidence: float
 
 
 @dataclass(frozen=True)
@@ -85,6 +107,7 @@ class ExerciseResult:
     score: ScoreParts
     faults: tuple[FaultFinding, ...]
     quality: Quality
+    explanation: tuple[PartExplanation, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,14 @@
 | part | 100 means | measured as |
 |---|---|---|
 | range | every repetition reached the target | share of the way from rest to target |
-| control | steady, in tempo | mean of tempo (phases in bounds) and steadiness (net ÷ path) |
+| control | steady, in tempo | mean of tempo (phases and hold in bounds) and steadiness |
 | form | no fault seen | share of faults that could be seen and were not, a mean |
 | symmetry | both sides moved alike | smaller ÷ larger range of the two sides |
 | completeness | no attempt fell short | complete repetitions ÷ attempts |
 
-The total weighs range 30, control 20, form 25, symmetry 10, completeness 15, over the parts that
-were measured. The weights are a first judgement: range is what goals are set in, and form what
-keeps a joint safe; they are not yet fitted to clinicians' scores.
+Steadiness is the way there and back ÷ the path taken, where turning back by less than the
+estimator's jitter is no path. The total weighs the parts that were measured; the weights and
+what speaks for them stand in docs/decisions/0007-score.md.
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from rtm.exercises import Exercise, Fault
-from rtm.session import FaultFinding, ScoreParts
-from vision.kinematics import ANGLES, joint_angle
+from rtm.exercises import Tempo as TempoBounds
+from rtm.session import FaultFinding, PartExplanation, ScoreParts
+from vision.kinematics import joint_angle, visibility_of
 from vision.landmarks import Array, LandmarkSeries
-from vision.movement import SIDES, Movement, primary_angle
+from vision.measures import FIGURES, Performed, curve, is_figure
+from vision.movement import Movement, primary_angle
 from vision.repetitions import Cycle, Segmentation
 from vision.smoothing import smooth
+from vision.tempo import Tempo, tempo
 
 # A measure seen in less than this share of a repetition is not judged in it.
 _SEEN_SHARE = 0.5
@@ -38,10 +41,12 @@ WEIGHTS = {"range": 30, "control": 20, "form": 25, "symmetry": 10, "completeness
 class RepetitionQuality:
     """Parts 0–100 of one repetition; `faults` by id; None where not measured."""
 
+    tempo: Tempo
     range: float
     control: float
     form: float | None
     faults: tuple[str, ...]
+    faults_seen: float
 
     @property
     def score(self) -> float:
@@ -55,7 +60,18 @@ class Assessment:
 
     repetitions: tuple[RepetitionQuality, ...]
     parts: ScoreParts
+    explanation: tuple[PartExplanation, ...]
     faults: tuple[FaultFinding, ...]
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """What the faults of one recording are read from."""
+
+    t_s: Array
+    exercise: Exercise
+    performed: tuple[Performed, ...]
+    curves: dict[str, Array]
 
 
 def assess(
@@ -64,16 +80,9 @@ def assess(
     """Judges the repetitions in `found`; without any, every part is None."""
     if not found.complete:
         empty = ScoreParts(None, None, None, None, None, None)
-        return Assessment((), empty, ())
-    curves = {
-        fault.id: measure_curve(series, fault.measure)
-        for fault in exercise.faults
-        if fault.unit != "s"
-    }
-    qualities = tuple(
-        _repetition(series.t_s, exercise, movement.angle_deg, cycle, curves)
-        for cycle in found.complete
-    )
+        return Assessment((), empty, (), ())
+    judged = _judged(series, exercise, movement, found)
+    qualities = tuple(_repetition(judged, one) for one in judged.performed)
     attempts = len(found.complete) + found.partial
     forms = [quality.form for quality in qualities if quality.form is not None]
     parts = {
@@ -86,69 +95,89 @@ def assess(
     return Assessment(
         qualities,
         ScoreParts(total=_total(parts), **parts),
-        _findings(series.t_s, exercise, found.complete, qualities, curves),
+        _explanation(series, movement, judged, qualities, parts, attempts),
+        _findings(judged, qualities),
     )
 
 
-def measure_curve(series: LandmarkSeries, measure: str) -> Array:
-    """(N,) a fault's measure in deg; for a joint with two sides the larger of those seen."""
-    if not ANGLES[measure].bilateral:
-        return smooth(series.t_s, joint_angle(series, measure, "left"))
-    sides = np.stack([smooth(series.t_s, joint_angle(series, measure, side)) for side in SIDES])
-    largest = np.max(np.where(np.isfinite(sides), sides, -np.inf), axis=0)
-    return np.where(np.isfinite(largest), largest, np.nan)
+def _judged(
+    series: LandmarkSeries, exercise: Exercise, movement: Movement, found: Segmentation
+) -> _Judged:
+    holds = bool(exercise.tempo and exercise.tempo.hold_s)
+    swayed = any(fault.measure == "trunk_sway" for fault in exercise.faults)
+    trunk = (
+        smooth(series.t_s, joint_angle(series, "trunk_flexion", "left"))
+        if swayed
+        else np.full(series.frame_count, np.nan)
+    )
+    angle = movement.angle_deg
+    return _Judged(
+        series.t_s,
+        exercise,
+        tuple(
+            Performed(series.t_s, angle, cycle, tempo(series.t_s, angle, cycle, holds=holds), trunk)
+            for cycle in found.complete
+        ),
+        {
+            fault.id: curve(series, movement, fault)
+            for fault in exercise.faults
+            if not is_figure(fault.measure)
+        },
+    )
 
 
-def _repetition(
-    t_s: Array, exercise: Exercise, angle_deg: Array, cycle: Cycle, curves: dict[str, Array]
-) -> RepetitionQuality:
-    angle = primary_angle(exercise)
-    way = (angle_deg[cycle.peak] - angle.rest_deg) / (angle.target_deg - angle.rest_deg)
-    seen = {fault.id: _exceeded(t_s, fault, cycle, curves) for fault in exercise.faults}
-    judged = [value for value in seen.values() if value is not None]
+def _repetition(judged: _Judged, one: Performed) -> RepetitionQuality:
+    angle = primary_angle(judged.exercise)
+    way = (one.angle_deg[one.cycle.peak] - angle.rest_deg) / (angle.target_deg - angle.rest_deg)
+    seen = {fault.id: _exceeded(judged, fault, one) for fault in judged.exercise.faults}
+    known = [value for value in seen.values() if value is not None]
+    bounds = judged.exercise.tempo
+    assert bounds is not None, "the schema asks for it where a camera measures"
     return RepetitionQuality(
+        tempo=one.tempo,
         range=100.0 * float(np.clip(way, 0.0, 1.0)),
-        control=(_tempo(t_s, exercise, cycle) + _steadiness(angle_deg, cycle)) / 2,
-        form=100.0 * judged.count(False) / len(judged) if judged else None,
+        control=(_in_tempo(bounds, one.tempo) + _steadiness(one)) / 2,
+        form=100.0 * known.count(False) / len(known) if known else None,
         faults=tuple(fault_id for fault_id, exceeded in seen.items() if exceeded),
+        faults_seen=len(known) / len(seen) if seen else 0.0,
     )
 
 
-def _tempo(t_s: Array, exercise: Exercise, cycle: Cycle) -> float:
-    """100 inside the bounds of both phases; too fast or slow loses by the ratio."""
-    assert exercise.tempo is not None, "the schema asks for it where a camera measures"
-    phases = (
-        (exercise.tempo.concentric_s, t_s[cycle.peak] - t_s[cycle.start]),
-        (exercise.tempo.eccentric_s, t_s[cycle.end] - t_s[cycle.peak]),
-    )
+def _in_tempo(bounds: TempoBounds, done: Tempo) -> float:
+    """100 inside the bounds of both phases and with the hold held; else less by the ratio."""
     shares = [
-        min(1.0, duration / bounds[0] if bounds[0] else 1.0, bounds[1] / max(duration, 1e-6))
-        for bounds, duration in phases
-        if bounds is not None
+        min(1.0, duration / limits[0] if limits[0] else 1.0, limits[1] / max(duration, 1e-6))
+        for limits, duration in (
+            (bounds.concentric_s, done.concentric_s),
+            (bounds.eccentric_s, done.eccentric_s),
+        )
+        if limits is not None
     ]
+    if bounds.hold_s:
+        shares.append(min(1.0, done.hold_s / bounds.hold_s))
     return 100.0 * float(np.mean(shares)) if shares else 100.0
 
 
-def _steadiness(angle_deg: Array, cycle: Cycle) -> float:
+def _steadiness(one: Performed) -> float:
     """100 for a movement that never turns back on its way up or down."""
-    piece = angle_deg[cycle.start : cycle.end + 1]
-    piece = piece[np.isfinite(piece)]
-    path = float(np.abs(np.diff(piece)).sum())
-    up = abs(angle_deg[cycle.peak] - angle_deg[cycle.start])
-    down = abs(angle_deg[cycle.peak] - angle_deg[cycle.end])
-    return 100.0 * min(1.0, float(up + down) / path) if path > 0 else 100.0
+    angle, cycle = one.angle_deg, one.cycle
+    way = abs(angle[cycle.peak] - angle[cycle.start]) + abs(angle[cycle.peak] - angle[cycle.end])
+    path = way + 2 * one.tempo.backtracking_deg
+    return 100.0 * float(way / path) if path > 0 else 100.0
 
 
-def _exceeded(t_s: Array, fault: Fault, cycle: Cycle, curves: dict[str, Array]) -> bool | None:
+def _exceeded(judged: _Judged, fault: Fault, one: Performed) -> bool | None:
     """Whether the fault lasted long enough in this repetition; None where it was not seen."""
-    if fault.measure == "repetition_duration":
-        duration = float(t_s[cycle.end] - t_s[cycle.start])
-        return duration > fault.bound if fault.comparison == "above" else duration < fault.bound
-    piece = slice(cycle.start, cycle.end + 1)
-    curve, times = curves[fault.id][piece], t_s[piece]
-    if np.isfinite(curve).mean() < _SEEN_SHARE:
+    if is_figure(fault.measure):
+        value = FIGURES[fault.measure](one)
+        if np.isnan(value):
+            return None
+        return value > fault.bound if fault.comparison == "above" else value < fault.bound
+    piece = slice(one.cycle.start, one.cycle.end + 1)
+    values, times = judged.curves[fault.id][piece], judged.t_s[piece]
+    if np.isfinite(values).mean() < _SEEN_SHARE:
         return None
-    beyond = curve > fault.bound if fault.comparison == "above" else curve < fault.bound
+    beyond = values > fault.bound if fault.comparison == "above" else values < fault.bound
     longest = 0.0
     began: float | None = None
     for t, bad in zip(times, beyond, strict=True):
@@ -158,25 +187,18 @@ def _exceeded(t_s: Array, fault: Fault, cycle: Cycle, curves: dict[str, Array]) 
     return bool(beyond.any()) and longest >= fault.minimum_duration_s
 
 
-def _findings(
-    t_s: Array,
-    exercise: Exercise,
-    cycles: Sequence[Cycle],
-    qualities: Sequence[RepetitionQuality],
-    curves: dict[str, Array],
-) -> tuple[FaultFinding, ...]:
+def _findings(judged: _Judged, qualities: Sequence[RepetitionQuality]) -> tuple[FaultFinding, ...]:
     findings = []
-    for fault in exercise.faults:
+    for fault in judged.exercise.faults:
         where = [n for n, quality in enumerate(qualities) if fault.id in quality.faults]
         if where:
             worst = max if fault.comparison == "above" else min
-            value = worst(_extreme(t_s, fault, cycles[n], curves) for n in where)
             findings.append(
                 FaultFinding(
                     id=fault.id,
                     repetitions=tuple(n + 1 for n in where),
                     measure=fault.measure,
-                    value=value,
+                    value=worst(_extreme(judged, fault, judged.performed[n]) for n in where),
                     unit=fault.unit,
                     cue=fault.cue["en"],
                 )
@@ -184,10 +206,10 @@ def _findings(
     return tuple(findings)
 
 
-def _extreme(t_s: Array, fault: Fault, cycle: Cycle, curves: dict[str, Array]) -> float:
-    if fault.measure == "repetition_duration":
-        return float(t_s[cycle.end] - t_s[cycle.start])
-    piece = curves[fault.id][cycle.start : cycle.end + 1]
+def _extreme(judged: _Judged, fault: Fault, one: Performed) -> float:
+    if is_figure(fault.measure):
+        return FIGURES[fault.measure](one)
+    piece = judged.curves[fault.id][one.cycle.start : one.cycle.end + 1]
     return float(np.nanmax(piece) if fault.comparison == "above" else np.nanmin(piece))
 
 
@@ -202,6 +224,57 @@ def _symmetry(movement: Movement, cycles: Sequence[Cycle]) -> float | None:
             return None
         ranges.append(_mean([float(np.nanmax(piece) - np.nanmin(piece)) for piece in pieces]))
     return 100.0 * min(ranges) / max(ranges) if max(ranges) > 0 else None
+
+
+def _explanation(
+    series: LandmarkSeries,
+    movement: Movement,
+    judged: _Judged,
+    qualities: Sequence[RepetitionQuality],
+    parts: dict[str, float | None],
+    attempts: int,
+) -> tuple[PartExplanation, ...]:
+    """What each part that was measured rests on, and how well that was seen."""
+    name = primary_angle(judged.exercise).name
+    pieces = [slice(one.cycle.start, one.cycle.end + 1) for one in judged.performed]
+    seen = _mean([float(np.isfinite(movement.angle_deg[piece]).mean()) for piece in pieces])
+    sure = seen * _mean([visibility_of(series, name, side) for side in movement.sides])
+    peaks = [float(one.angle_deg[one.cycle.peak]) for one in judged.performed]
+    durations = [FIGURES["repetition_duration"](one) for one in judged.performed]
+    faulty = sum(bool(quality.faults) for quality in qualities)
+    rows = (
+        PartExplanation("range", f"{name} at the peak, mean", _mean(peaks), "deg", sure),
+        PartExplanation("control", "repetition, mean", _mean(durations), "s", sure),
+        PartExplanation(
+            "form",
+            "repetitions with a fault",
+            float(faulty),
+            "repetitions",
+            sure * _mean([quality.faults_seen for quality in qualities]),
+        ),
+        PartExplanation(
+            "symmetry",
+            f"{name}, mean difference of the sides",
+            _side_difference(movement, pieces),
+            "deg",
+            sure,
+        ),
+        PartExplanation(
+            "completeness",
+            "attempts that fell short",
+            float(attempts - len(qualities)),
+            "repetitions",
+            sure,
+        ),
+    )
+    return tuple(row for row in rows if parts[row.part] is not None)
+
+
+def _side_difference(movement: Movement, pieces: Sequence[slice]) -> float:
+    if len(movement.by_side) < 2:
+        return 0.0
+    left, right = movement.by_side.values()
+    return _mean([abs(float(np.nanmax(left[p]) - np.nanmax(right[p]))) for p in pieces])
 
 
 def _mean(values: Sequence[float]) -> float:

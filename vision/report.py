@@ -26,6 +26,10 @@ def result_json(result: ExerciseResult) -> dict[str, Any]:
                 "rom_deg": round(repetition.rom_deg, 1),
                 "score": _rounded(repetition.score),
                 "faults": list(repetition.faults),
+                "concentric_s": _rounded(repetition.concentric_s, 3),
+                "eccentric_s": _rounded(repetition.eccentric_s, 3),
+                "hold_s": _rounded(repetition.hold_s, 3),
+                "smoothness": _rounded(repetition.smoothness, 2),
             }
             for repetition in result.repetitions
         ],
@@ -39,6 +43,16 @@ def result_json(result: ExerciseResult) -> dict[str, Any]:
             "rom_deg": round(angle.rom_deg, 1),
         },
         "score": {name: _rounded(value) for name, value in asdict(result.score).items()},
+        "explanation": [
+            {
+                "part": part.part,
+                "measure": part.measure,
+                "value": round(part.value, 2),
+                "unit": part.unit,
+                "confidence": round(part.confidence, 2),
+            }
+            for part in result.explanation
+        ],
         "faults": [
             {
                 "id": fault.id,

@@ -107,6 +107,7 @@ def score_series(
         primary_angle=_range(angle.name, movement.angle_deg),
         score=assessment.parts,
         faults=assessment.faults,
+        explanation=assessment.explanation,
         quality=_quality(series, exercise, movement, found, refusals, frames_missing),
     )
     return Scored(result, series, movement.angle_deg)
@@ -127,6 +128,10 @@ def _repetitions(
                 rom_deg=float(np.nanmax(piece) - np.nanmin(piece)),
                 score=quality.score,
                 faults=quality.faults,
+                concentric_s=quality.tempo.concentric_s,
+                eccentric_s=quality.tempo.eccentric_s,
+                hold_s=quality.tempo.hold_s,
+                smoothness=quality.tempo.smoothness,
             )
         )
     return tuple(repetitions)

@@ -59,6 +59,7 @@ def test_the_score_has_the_documented_form(clip_result: dict[str, object]) -> No
         "repetition_count",
         "primary_angle",
         "score",
+        "explanation",
         "faults",
         "quality",
     }
