@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.context import Context
-from app.store import PatientRow, PractitionerRow, Tenant
+from app.store import PatientRow, PractitionerRow, Tenant, mark_stale
 from fhir.client import FhirClient, FhirError
 from fhir.patient import (
     MissingElement,
@@ -57,8 +57,10 @@ def take_in_patient(
     row.time_zone = banner.time_zone or tenant.time_zone
     row.demographics = {**asdict(banner), "birth_date": banner.birth_date.isoformat()}
     row.seen_at = context.now()
-    billing = _billing(client, fhir_id)
-    row.billing = {**row.billing, **billing}
+    billing = {**row.billing, **_billing(client, fhir_id)}
+    if billing != row.billing and row.id is not None:
+        mark_stale(db, row.id)
+    row.billing = billing
     db.flush()
     return row
 

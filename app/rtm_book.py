@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
@@ -19,6 +20,7 @@ from app.store import (
     PractitionerRow,
     Tenant,
     from_document,
+    mark_stale,
     to_document,
 )
 from rtm.episode import Consent, Device, Episode, TherapyPlan
@@ -60,31 +62,41 @@ class Interval:
 
 def current_episode(db: Session, patient_id: int) -> Episode | None:
     """The patient's newest episode, ended or not."""
-    row = db.scalar(
-        select(EpisodeRow)
-        .where(EpisodeRow.patient_id == patient_id)
-        .order_by(EpisodeRow.recorded_at.desc())
-        .limit(1)
+    return current_episodes(db, [patient_id]).get(patient_id)
+
+
+def current_episodes(db: Session, patient_ids: Sequence[int]) -> dict[int, Episode]:
+    """The newest episode of each patient who has one."""
+    rows = db.execute(
+        select(EpisodeRow.patient_id, EpisodeRow.document)
+        .where(EpisodeRow.patient_id.in_(patient_ids))
+        .order_by(EpisodeRow.recorded_at)
     )
-    return None if row is None else from_document(Episode, row.document)
+    newest = {patient_id: document for patient_id, document in rows}
+    return {patient_id: from_document(Episode, newest[patient_id]) for patient_id in newest}
 
 
-def read_ledger(db: Session, episode_id: str) -> Ledger:
-    """Every fact of the episode, in the order of recording."""
-    facts: dict[str, list[Any]] = {kind: [] for kind in _KINDS}
-    rows = db.scalars(
-        select(LedgerFactRow)
-        .where(LedgerFactRow.episode_id == episode_id)
+def read_ledgers(db: Session, episode_ids: Sequence[str]) -> dict[str, Ledger]:
+    """Every fact of each episode, in the order of recording."""
+    facts: dict[str, dict[str, list[Any]]] = {
+        episode_id: {kind: [] for kind in _KINDS} for episode_id in episode_ids
+    }
+    rows = db.execute(
+        select(LedgerFactRow.episode_id, LedgerFactRow.kind, LedgerFactRow.document)
+        .where(LedgerFactRow.episode_id.in_(episode_ids))
         .order_by(LedgerFactRow.recorded_at, LedgerFactRow.id)
     )
-    for row in rows:
-        facts[row.kind].append(from_document(_KINDS[row.kind], row.document))
-    return Ledger(
-        days=tuple(facts["monitored_day"]),
-        time=tuple(facts["time_entry"]),
-        interactions=tuple(facts["interaction"]),
-        corrections=tuple(facts["correction"]),
-    )
+    for episode_id, kind, document in rows:
+        facts[episode_id][kind].append(from_document(_KINDS[kind], document))
+    return {
+        episode_id: Ledger(
+            days=tuple(kinds["monitored_day"]),
+            time=tuple(kinds["time_entry"]),
+            interactions=tuple(kinds["interaction"]),
+            corrections=tuple(kinds["correction"]),
+        )
+        for episode_id, kinds in facts.items()
+    }
 
 
 def start_episode(
@@ -120,6 +132,7 @@ def start_episode(
             id=episode.id, patient_id=patient.id, document=to_document(episode), recorded_at=now
         )
     )
+    mark_stale(db, patient.id)
     db.flush()
     return episode
 
@@ -270,4 +283,5 @@ def _record(
             recorded_by=by,
         )
     )
+    mark_stale(db, patient_id)
     db.flush()

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Literal, get_args
 
-from billing.account import Block, Charge, Shortfall, Tally, sum_amounts
+from billing.account import Account, Block, Charge, Shortfall, Tally, sum_amounts
+from rtm.ledger import countable, without_overlap
 
 # In the order in which somebody should look: a decision, a look, the export, a step, nothing.
 State = Literal["blocked", "review", "billable", "short", "on_track", "missed", "quiet"]
 STATES: tuple[State, ...] = get_args(State)
+
+
+# What makes a charge the same charge when it is tallied again: code, last day, modifiers.
+ChargeIdentity = tuple[str, date, tuple[str, ...]]
+
+
+def identity(charge: Charge) -> ChargeIdentity:
+    return charge.code, charge.last, charge.modifiers
 
 
 @dataclass(frozen=True)
@@ -28,14 +38,17 @@ class Step:
 class WorklistRow:
     """One patient's month.
 
-    `total` sums the known amounts; `unpriced` counts the charges without one. `missed` could
-    not be made good any more.
+    `total` sums the known amounts; `unpriced` counts the charges without one. `projected` adds
+    what only has to wait for its period or month to end. `to_review` are the charges that a person
+    must look at and nobody has approved yet. `missed` could not be made good any more.
     """
 
     state: State
     charges: tuple[Charge, ...]
     total: Decimal
+    projected: Decimal
     unpriced: int
+    to_review: tuple[Charge, ...]
     steps: tuple[Step, ...]
     missed: tuple[Shortfall, ...]
     blocked: tuple[Block, ...]
@@ -46,10 +59,36 @@ class WorklistRow:
         return any(step.needs == "an interaction" for step in self.steps)
 
 
-def worklist_row(result: Tally, first: date, last: date, as_of: date) -> WorklistRow:
+@dataclass(frozen=True)
+class Activity:
+    """What a patient's month holds: distinct days with data, and minutes of care management."""
+
+    days: int
+    minutes: int
+
+
+def activity(account: Account, first: date, last: date) -> Activity:
+    """Of `first`-`last`; facts that can't be counted are left out."""
+    facts = countable(account.ledger, account.as_of)
+    work = without_overlap([entry for entry in facts.time if first <= entry.local_date <= last])
+    return Activity(
+        sum(first <= day <= last for day in facts.monitored_dates),
+        int(sum(stretch.seconds for stretch in work) // 60),
+    )
+
+
+def worklist_row(
+    result: Tally,
+    first: date,
+    last: date,
+    as_of: date,
+    prices: Mapping[str, Decimal] | None = None,
+    approved: Collection[ChargeIdentity] = (),
+) -> WorklistRow:
     """The row of the month `first`-`last`: charges by date of service, steps by their last day.
 
-    Blocks have no date of their own and stand in each month until they are resolved.
+    `prices` are by code, for what is projected; `approved` is what somebody has looked at. Blocks
+    have no date of their own and stand in each month until they are resolved.
     """
     charges = tuple(c for c in result.charges if first <= c.service_date <= last)
     due = [s for s in result.shortfalls if first <= s.by <= last]
@@ -58,12 +97,16 @@ def worklist_row(result: Tally, first: date, last: date, as_of: date) -> Worklis
         Step(s.code, s.needs, s.by, (s.by - as_of).days + 1) for s in ahead if not s.only_time
     )
     missed = tuple(s for s in due if s.by < as_of)
-    waits = any(s.only_time for s in ahead)
+    waiting = [s for s in ahead if s.only_time]
+    total = sum_amounts(charges)
+    to_review = tuple(c for c in charges if c.needs_review and identity(c) not in approved)
     return WorklistRow(
-        state=_state(result.blocked, charges, steps, missed, waits),
+        state=_state(result.blocked, charges, to_review, steps, missed, bool(waiting)),
         charges=charges,
-        total=sum_amounts(charges),
+        total=total,
+        projected=total + sum((prices or {}).get(s.code, Decimal(0)) for s in waiting),
         unpriced=sum(charge.amount is None for charge in charges),
+        to_review=to_review,
         steps=steps,
         missed=missed,
         blocked=result.blocked,
@@ -73,13 +116,14 @@ def worklist_row(result: Tally, first: date, last: date, as_of: date) -> Worklis
 def _state(
     blocked: tuple[Block, ...],
     charges: tuple[Charge, ...],
+    to_review: tuple[Charge, ...],
     steps: tuple[Step, ...],
     missed: tuple[Shortfall, ...],
     waits: bool,
 ) -> State:
     if blocked:
         return "blocked"
-    if any(charge.needs_review for charge in charges):
+    if to_review:
         return "review"
     if charges:
         return "billable"

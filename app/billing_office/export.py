@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal
@@ -14,9 +14,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.billing_office.claims import build_claim
-from app.billing_office.month import BadMonth, PatientMonth, read_month
+from app.billing_office.month import (
+    BadMonth,
+    PatientMonth,
+    charge_key,
+    charged_months,
+    month_bounds,
+    refresh,
+)
 from app.context import Context
-from app.store import ClaimExportRow, ClaimLineRow, CounterRow, Tenant
+from app.store import ClaimExportRow, ClaimLineRow, CounterRow, Tenant, mark_stale
 from billing.claim import Claim, ScrubFinding, scrub
 from billing.cms1500 import cms1500_csv
 from billing.hl7_dft import Routing, dft_p03
@@ -24,6 +31,9 @@ from billing.rules import load_rules
 from billing.x12_837p import Interchange, write_837p
 
 Format = Literal["837p", "cms1500", "dft"]
+
+# Patients tallied in one go.
+_BATCH = 500
 
 
 class ExportRefused(ValueError):
@@ -49,16 +59,20 @@ def export_month(context: Context, tenant_id: str, month: str, format_: str) -> 
     Raises:
         ExportRefused: bad month, or nothing billable and nothing exported before.
     """
+    try:
+        month_bounds(month)
+    except BadMonth as error:
+        raise ExportRefused(str(error)) from None
     with context.database.begin(tenant_id) as db:
         tenant = db.get_one(Tenant, tenant_id)
         now = context.now().astimezone(ZoneInfo(tenant.time_zone))
         # One export at a time for a tenant: the counter's row is the lock.
         counter = _counter(db, "interchange")
-        try:
-            billable = [item for item in read_month(db, month, now.date()) if item.charges]
-        except BadMonth as error:
-            raise ExportRefused(str(error)) from None
-        ready, held = _scrubbed(db, tenant, billable, counter.value + 1)
+        while refresh(db, month, now.date(), context.now(), _BATCH) == _BATCH:
+            pass
+        reviewed, waiting = _without_review(charged_months(db, month))
+        ready, held = _scrubbed(db, tenant, reviewed, counter.value + 1)
+        held = (*waiting, *held)
         if not ready:
             return _again(db, month, format_, held)
         counter.value += 1
@@ -73,6 +87,28 @@ def export_month(context: Context, tenant_id: str, month: str, format_: str) -> 
             held=held,
             again=False,
         )
+
+
+def exports_of(db: Session, month: str) -> Sequence[ClaimExportRow]:
+    """The files made of this month so far, newest first."""
+    return db.scalars(
+        select(ClaimExportRow)
+        .where(ClaimExportRow.month == month)
+        .order_by(ClaimExportRow.id.desc())
+    ).all()
+
+
+def _without_review(months: Sequence[PatientMonth]) -> tuple[list[PatientMonth], tuple[str, ...]]:
+    """The months without the charges that a person must look at first, and what stays back."""
+    reviewed: list[PatientMonth] = []
+    waiting: list[str] = []
+    for item in months:
+        row = item.row
+        waiting += [f"{charge.code} of {charge.last} waits for review" for charge in row.to_review]
+        leaving = tuple(charge for charge in row.charges if charge not in row.to_review)
+        if leaving:
+            reviewed.append(replace(item, row=replace(row, charges=leaving)))
+    return reviewed, tuple(waiting)
 
 
 def _scrubbed(
@@ -140,15 +176,15 @@ def _record(
     db.add(export)
     db.flush()
     for item, claim in ready:
+        mark_stale(db, item.patient.id)
         for line in claim.lines:
             charge = line.charge
-            key = f"{item.episode_id}:{charge.code}:{charge.last}:{'.'.join(charge.modifiers)}"
             db.add(
                 ClaimLineRow(
                     export_id=export.id,
                     patient_id=item.patient.id,
                     episode_id=item.episode_id,
-                    charge_key=key,
+                    charge_key=charge_key(item.episode_id, charge),
                     code=charge.code,
                     units=charge.units,
                     service_date=charge.service_date,

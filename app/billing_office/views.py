@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 from datetime import date
-from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, abort, g, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    flash,
+    g,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.billing_office.export import ExportRefused, export_month
+from app.billing_office.export import ExportRefused, export_month, exports_of
 from app.billing_office.month import (
     BadMonth,
+    approve_charges,
     exported_lines,
     month_bounds,
     neighbours,
-    read_month,
+    out_of_date_count,
+    refresh,
 )
+from app.billing_office.worklist import BadFilter, Filter, charts, listing, summary
 from app.launch import health_systems
 from app.sign_in import current_context, requires, signed_in
 from app.store import Tenant
+from billing.worklist import STATES
 
 office = Blueprint("office", __name__, url_prefix="/office")
+
+# Patients that a page may tally itself; the rest is left to the workers, and the page says so.
+_TALLIED_AT_ONCE = 100
 
 _TYPES = {
     "837p": ("application/edi-x12", "edi"),
@@ -47,31 +63,49 @@ def current_month() -> BaseResponse:
 @office.get("/month/<month>")
 @requires("biller")
 def month(month: str) -> str:
+    """One page of the worklist; `state`, `name`, `talk`, `sort` and `page` choose which."""
     sign_in, context = signed_in("biller"), current_context()
+    today = _today()
     try:
         first, last = month_bounds(month)
-        with context.database.begin(sign_in.tenant_id) as db:
-            items = read_month(db, month, _today())
-            exported = exported_lines(db, month)
+        wanted = _filter(month)
     except BadMonth as error:
         abort(404, str(error))
-    rows = [item.row for item in items]
-    return render_template(
-        "office/month.html",
-        month=month,
-        first=first,
-        last=last,
-        neighbours=neighbours(month),
-        items=[item for item in items if item.row.state != "quiet"],
-        quiet_count=sum(row.state == "quiet" for row in rows),
-        exported=exported,
-        total=sum((row.total for row in rows), Decimal("0.00")),
-        charge_count=sum(len(row.charges) for row in rows),
-        unpriced_count=sum(row.unpriced for row in rows),
-        short_count=sum(bool(row.steps) for row in rows),
-        talk_count=sum(row.needs_live_contact for row in rows),
-        blocked_count=sum(bool(row.blocked) for row in rows),
-    )
+    except BadFilter as error:
+        abort(400, str(error))
+    with context.database.begin(sign_in.tenant_id) as db:
+        refresh(db, month, today, context.now(), _TALLIED_AT_ONCE)
+        return render_template(
+            "office/month.html",
+            month=month,
+            first=first,
+            last=last,
+            neighbours=neighbours(month),
+            wanted=wanted,
+            states=STATES,
+            listing=listing(db, wanted),
+            summary=summary(db, month),
+            charts=charts(db, month),
+            waiting=out_of_date_count(db, month, today),
+            exported=len(exported_lines(db, month)),
+            exports=exports_of(db, month),
+        )
+
+
+@office.post("/month/<month>/approve")
+@requires("biller")
+def approve(month: str) -> BaseResponse:
+    """Lets the ticked patients' charges leave that a person had to look at first."""
+    sign_in, context = signed_in("biller"), current_context()
+    ids = request.form.getlist("patient", type=int)
+    if not ids:
+        flash("Tick at least one patient to approve.", "error")
+        return redirect(url_for("office.month", month=month, state="review"))
+    assert sign_in.practitioner_id is not None, "a biller's sign-in always names one"
+    with context.database.begin(sign_in.tenant_id) as db:
+        count = approve_charges(db, month, ids, sign_in.practitioner_id, context.now())
+    flash(f"{count} charges approved.", "success")
+    return redirect(url_for("office.month", month=month))
 
 
 @office.post("/month/<month>/export")
@@ -90,6 +124,19 @@ def export(month: str) -> Response:
     name = f"claims-{month}.{suffix}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def _filter(month: str) -> Filter:
+    """Raises BadFilter."""
+    page = request.args.get("page", "1")
+    return Filter(
+        month,
+        state=request.args.get("state") or None,  # type: ignore[arg-type]  # checked by Filter
+        name=request.args.get("name", ""),
+        needs_talk="talk" in request.args,
+        sort=request.args.get("sort", "state"),  # type: ignore[arg-type]  # checked by Filter
+        page=int(page) if page.isdecimal() else 0,
+    )
 
 
 def _today() -> date:

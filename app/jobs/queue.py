@@ -16,11 +16,13 @@ from sqlalchemy import select
 from app.context import Context
 from app.jobs.deliver import deliver_due
 from app.jobs.score import score_session
-from app.store import ALL_TENANTS, OutboxRow, SessionRow
+from app.jobs.tally import needs_tally, tally_tenant
+from app.store import ALL_TENANTS, OutboxRow, SessionRow, Tenant
 
 log = structlog.get_logger(__name__)
 
 DELIVER, SCORE, SWEEP = "homestretch.deliver", "homestretch.score", "homestretch.sweep"
+TALLY = "homestretch.tally"
 
 # A session still unscored after this long has lost its task (a restart, a dead worker).
 SCORE_LOST_AFTER = timedelta(minutes=10)
@@ -37,6 +39,9 @@ class JobQueue:
 
     def score(self, tenant_id: str, session_id: str) -> None:
         self._send(SCORE, tenant_id, session_id)
+
+    def tally(self, tenant_id: str) -> None:
+        self._send(TALLY, tenant_id)
 
     def _send(self, name: str, *arguments: object) -> None:
         try:
@@ -77,6 +82,10 @@ def make_celery(context: Context) -> Celery:
         if patient_id is not None:
             queue.deliver(tenant_id, patient_id)
 
+    @celery.task(name=TALLY, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
+    def _tally(tenant_id: str) -> None:
+        tally_tenant(context, tenant_id)
+
     @celery.task(name=SWEEP, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
     def _sweep() -> None:
         sweep(context, queue)
@@ -85,7 +94,7 @@ def make_celery(context: Context) -> Celery:
 
 
 def sweep(context: Context, queue: JobQueue) -> None:
-    """Enqueues again whatever is due: undelivered messages and unscored sessions."""
+    """Enqueues whatever is due: undelivered messages, unscored sessions, months to tally."""
     now = context.now()
     with context.database.begin(None) as db:
         everywhere = {ALL_TENANTS: True}
@@ -101,7 +110,11 @@ def sweep(context: Context, queue: JobQueue) -> None:
             ),
             execution_options=everywhere,
         ).all()
+        tenants = db.scalars(select(Tenant)).all()
     for tenant_id, patient_id in messages:
         queue.deliver(tenant_id, patient_id)
     for tenant_id, session_id in sessions:
         queue.score(tenant_id, session_id)
+    for tenant in tenants:
+        if needs_tally(context, tenant):
+            queue.tally(tenant.id)

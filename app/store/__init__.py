@@ -3,16 +3,18 @@
 from app.store.access import LaunchRow, SignInRow
 from app.store.base import ALL_TENANTS, Base, Database, TenantMissing
 from app.store.care import ProgramRow, SessionRow
-from app.store.claims import ClaimExportRow, ClaimLineRow, CounterRow
+from app.store.claims import ChargeApprovalRow, ClaimExportRow, ClaimLineRow, CounterRow
 from app.store.documents import from_document, to_document
 from app.store.ledger_book import EpisodeRow, FactIsFinal, LedgerFactRow
 from app.store.outbox import OutboxRow
+from app.store.patient_month import PatientMonthChargeRow, PatientMonthRow, mark_stale
 from app.store.people import PatientRow, PractitionerRow
 from app.store.tenant import Tenant, tenant_by_iss
 
 __all__ = [
     "ALL_TENANTS",
     "Base",
+    "ChargeApprovalRow",
     "ClaimExportRow",
     "ClaimLineRow",
     "CounterRow",
@@ -22,6 +24,8 @@ __all__ = [
     "LaunchRow",
     "LedgerFactRow",
     "OutboxRow",
+    "PatientMonthChargeRow",
+    "PatientMonthRow",
     "PatientRow",
     "PractitionerRow",
     "ProgramRow",
@@ -30,6 +34,7 @@ __all__ = [
     "Tenant",
     "TenantMissing",
     "from_document",
+    "mark_stale",
     "tenant_by_iss",
     "to_document",
 ]

@@ -42,6 +42,22 @@ class ClaimLineRow(TenantOwned, Base):
     service_date: Mapped[date]
 
 
+class ChargeApprovalRow(TenantOwned, Base):
+    """That somebody looked at a charge under review and let it leave; never updated."""
+
+    __tablename__ = "charge_approval"
+    __table_args__ = (UniqueConstraint("tenant_id", "charge_key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    patient_id: Mapped[int] = mapped_column(ForeignKey("patient.id"), index=True)
+    charge_key: Mapped[str]
+    code: Mapped[str]
+    last: Mapped[date]
+    modifiers: Mapped[str]
+    approved_by: Mapped[int] = mapped_column(ForeignKey("practitioner.id"))
+    approved_at: Mapped[datetime]
+
+
 class CounterRow(TenantOwned, Base):
     """A named sequence per tenant, for interchange control numbers."""
 

@@ -1,0 +1,47 @@
+"""Keeping the worklist up to date: the month under way and the one before it."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from app.billing_office.month import is_up_to_date, neighbours, refresh
+from app.context import Context
+from app.store import Tenant
+
+log = structlog.get_logger(__name__)
+
+# Patients in one transaction: a second or so of work, so that nobody waits long for a lock.
+_BATCH = 500
+
+
+def _months(context: Context, tenant: Tenant) -> tuple[str, str]:
+    """The practice's month under way, and the one before it, which is being billed."""
+    month = f"{context.now().astimezone(ZoneInfo(tenant.time_zone)):%Y-%m}"
+    return month, neighbours(month)[0]
+
+
+def needs_tally(context: Context, tenant: Tenant) -> bool:
+    """Whether any row of those months is missing or out of date."""
+    today = context.now().astimezone(ZoneInfo(tenant.time_zone)).date()
+    with context.database.begin(tenant.id) as db:
+        return not all(is_up_to_date(db, month, today) for month in _months(context, tenant))
+
+
+def tally_tenant(context: Context, tenant_id: str) -> int:
+    """Tallies whatever is out of date; how many patient-months. Several may run at once."""
+    with context.database.begin(None) as db:
+        tenant = db.get_one(Tenant, tenant_id)
+    today = context.now().astimezone(ZoneInfo(tenant.time_zone)).date()
+    done = 0
+    for month in _months(context, tenant):
+        while True:
+            with context.database.begin(tenant_id) as db:
+                count = refresh(db, month, today, context.now(), _BATCH)
+            done += count
+            if count < _BATCH:
+                break
+    if done:
+        log.info("tallied", tenant=tenant_id, patient_months=done)
+    return done
