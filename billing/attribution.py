@@ -39,7 +39,7 @@ def attribute(account: Account, rules: Rules) -> Attributed:
     """The facts inside the episode, of the right people and of work that counts."""
     local = _talk_days(account)
     facts = countable(account.ledger, account.as_of, local.items())
-    blocked = [Block("RTM", "ledger", f"{p.fact_id}: {p.why}") for p in facts.problems]
+    blocked = [_unusable("ledger", p.fact_id, p.why) for p in facts.problems]
     facts, outside = _inside_the_episode(account, facts, local)
     time, not_counted = _counted_time(account, rules, facts.time)
     talks, not_ours = _counted_talks(account, rules, facts.interactions, local)
@@ -81,7 +81,8 @@ def _inside_the_episode(
     if outside:
         first = account.episode.counts_from(account.time_zone)
         why = f"recorded before consent and start ({first}) or after the end: {', '.join(outside)}"
-        blocked.append(Block("RTM", "outside_episode", why, {"days": outside}))
+        source = "house policy: consent precedes monitoring, and an episode ends at discharge"
+        blocked.append(Block("RTM", "outside_episode", why, {"days": outside}, source))
     return (
         replace(
             facts,
@@ -187,25 +188,28 @@ def _visits(
             continue
         what = f"{service.code} of {service.date}"
         if service.start is None or service.end is None:
-            blocked.append(Block("RTM", "other_services", f"{what} has only one clock time"))
+            blocked.append(_unusable("other_services", what, "has only one clock time"))
         elif service.start.tzinfo is None or service.end.tzinfo is None:
-            why = f"{what} has an instant without a time zone"
-            blocked.append(Block("RTM", "other_services", why))
+            blocked.append(_unusable("other_services", what, "an instant without a time zone"))
         elif service.end.astimezone(UTC) <= service.start.astimezone(UTC):
-            blocked.append(Block("RTM", "other_services", f"{what} ends before it starts"))
+            blocked.append(_unusable("other_services", what, "ends before it starts"))
         else:
             visits.append((service.start, service.end))
     return tuple(visits), blocked
+
+
+def _unusable(rule: str, fact: str, why: str) -> Block:
+    source = "house policy: what can't be counted is named, not guessed, and stops nothing else"
+    return Block("RTM", rule, f"{fact}: {why}", {"fact": fact}, source)
 
 
 def _usable(busy: Iterable[BusyTime]) -> tuple[list[BusyTime], list[Block]]:
     good, blocked = [], []
     for item in busy:
         if item.start.tzinfo is None or item.end.tzinfo is None:
-            why = f"{item.id}: an instant without a time zone"
-            blocked.append(Block("RTM", "busy", why))
+            blocked.append(_unusable("busy", item.id, "an instant without a time zone"))
         elif item.end.astimezone(UTC) <= item.start.astimezone(UTC):
-            blocked.append(Block("RTM", "busy", f"{item.id}: ends before it starts"))
+            blocked.append(_unusable("busy", item.id, "ends before it starts"))
         else:
             good.append(item)
     return good, blocked

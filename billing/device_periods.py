@@ -99,7 +99,14 @@ def set_up(account: Account, rules: Rules, monitored: tuple[date, ...]) -> Findi
         needs = "a completed set-up and patient teaching"
         rule_id = f"{rule_set.id}.{rule.code}.minimum_days"
         missing_set_up = [
-            Shortfall(rule.code, needs, day, rule=rule_id, source=rule.source)
+            Shortfall(
+                rule.code,
+                needs,
+                day,
+                rule=rule_id,
+                facts={"set_up_completed": None},
+                source=rule.source,
+            )
             for day in last
             if monitored
         ]

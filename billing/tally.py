@@ -61,8 +61,9 @@ def tally(account: Account, rules: Rules | None = None, payers: Payers | None = 
 def _no_consent(account: Account, rules: Rules) -> Block:
     """One block for the whole where there is no charge yet that consent holds."""
     rule_set = rules.on(account.episode.start)
-    source = rule_set.consent_source if rule_set else ""
-    why = f"no consent of the patient is recorded{f' ({source})' if source else ''}"
+    # No rules may be loaded for the start, and yet nothing leaves without consent.
+    source = rule_set.consent_source if rule_set else "house policy: nothing leaves without consent"
+    why = f"no consent of the patient is recorded ({source})"
     return Block("RTM", "consent", why, {"consent": None}, source)
 
 

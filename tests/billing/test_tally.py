@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing.account import Charge
+from billing.account import BusyTime, Charge, OtherService, Tally
 from billing.case import InvalidCase, read_case, tally_json
+from billing.rules import NcciPair, Rules, load_rules
 from billing.tally import tally
 
 EXAMPLES = [
@@ -97,9 +99,86 @@ def test_a_commercial_payer_gets_no_national_amount() -> None:
     assert {c.amount for c in tally(read_case(example["case"])).charges} == {None}
 
 
+def _beside_an_edit(indicator: Literal[0, 1], **service: str) -> Tally:
+    """The base case with 97750 on the day of 98979, and an edit between the two."""
+    case = next(e for e in EXAMPLES if e["example"] == "k")["case"]
+    beside = {"date": "2026-03-31", "code": "97750", **service}
+    pair = NcciPair("97750", "98979", indicator, "an edit invented for this test")
+    sets = tuple(replace(rule_set, ncci_pairs=(pair,)) for rule_set in load_rules().sets)
+    return tally(read_case({**case, "other_services": [beside]}), Rules(sets))
+
+
+def test_a_distinct_service_is_said_so_only_by_an_edit_with_a_justification() -> None:
+    result = _beside_an_edit(1, distinct_because="another session", distinct_modifier="XE")
+    modifiers = {charge.code: charge.modifiers for charge in result.charges}
+    assert modifiers == {"98975": ("GP",), "98985": ("GP",), "98979": ("GP", "XE")}
+
+
+@pytest.mark.parametrize(
+    ("indicator", "service"), [(1, {}), (0, {"distinct_because": "another session"})]
+)
+def test_an_edit_without_justification_or_exception_holds_the_line(
+    indicator: Literal[0, 1], service: dict[str, str]
+) -> None:
+    result = _beside_an_edit(indicator, **service)
+    assert [block.rule for block in result.blocked] == ["rtm-2026.ncci"]
+    assert "98979" not in {charge.code for charge in result.charges}
+
+
+def test_no_shipped_rule_adds_59() -> None:
+    for example in EXAMPLES:
+        for charge in tally(read_case(example["case"])).charges:
+            assert not {"59", "XE", "XP", "XS", "XU"} & set(charge.modifiers)
+
+
+def test_an_instant_without_a_time_zone_is_named_and_stops_nothing_else() -> None:
+    account = read_case(EXAMPLES[0]["case"])
+    naive = datetime(2026, 3, 12, 10, 0)
+    talk = replace(account.ledger.interactions[0], id="naive", at=naive)
+    busy = BusyTime("busy", "1999999919", naive, naive)
+    visit = OtherService(date(2026, 3, 12), "97110", None, naive, naive)
+    broken = replace(
+        account,
+        ledger=replace(account.ledger, interactions=(*account.ledger.interactions, talk)),
+        busy=(busy,),
+        other_services=(visit,),
+    )
+    result = tally(broken)
+    assert result.charges == tally(account).charges
+    assert sorted(block.rule for block in result.blocked) == ["busy", "ledger", "other_services"]
+
+
+def test_a_kind_of_practitioner_who_may_not_bill_is_held() -> None:
+    account = replace(read_case(EXAMPLES[0]["case"]), practitioner_kind="pta")
+    result = tally(account)
+    assert result.charges == ()
+    assert {block.rule for block in result.blocked} == {"rtm-2026.providers.may_bill"}
+
+
+def test_a_minute_of_two_patients_goes_to_one_of_them_whichever_is_asked() -> None:
+    case = next(e for e in EXAMPLES if e["example"] == "ag")["case"]
+    mine, theirs = case["time"][0], case["busy"][0]
+    here = tally(read_case(case)).charges
+    there = tally(
+        read_case(
+            {
+                **case,
+                "time": [{**mine, "start": theirs["start"], "end": theirs["end"]}],
+                "busy": [{**theirs, "start": mine["start"], "end": mine["end"]}],
+            }
+        )
+    ).charges
+    minutes = [c.reasons[0].facts["minutes"] for c in (*here, *there) if c.code == "98979"]
+    assert minutes == [15, 10]  # 20 and 10 minutes, of which five were the same
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"days": [{"kind": "session"}]}, "days.0"),
+        ({"days": [{"date": "2026-03-02", "kind": "nap"}]}, "days.0"),
+        ({"billed": [{"date": "2026-03-31", "code": "98977", "status": "lost"}]}, "billed.0.stat"),
+        ({"facility": "garage"}, "facility"),
         ({"time_zone": "Mars/Olympus"}, "time_zone"),
         ({"as_of": "yesterday"}, "as_of"),
         ({"days": ["2026-13-01"]}, "days.0"),

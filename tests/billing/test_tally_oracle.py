@@ -226,8 +226,11 @@ def test_every_answer_names_its_rule_its_facts_and_its_source(case: dict[str, An
         assert all(r.rule and r.facts and len(r.source) > 10 for r in charge.reasons)
     for shortfall in result.shortfalls:
         assert shortfall.rule
+        assert shortfall.facts
         assert len(shortfall.source) > 10
     for block in result.blocked:
         assert block.rule
         assert block.why
+        assert block.facts
+        assert len(block.source) > 10
     json.dumps(tally_json(result))
