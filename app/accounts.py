@@ -1,20 +1,23 @@
-"""One patient's account for the tally, from the database."""
+"""Patients' accounts for the tally, from the database."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
-from app.rtm_book import current_episodes, read_ledgers
-from app.store import ClaimLineRow, PatientRow
-from billing.account import Account, Billed
+from app.rtm_book import read_episodes, read_ledgers
+from app.store import ClaimLineRow, LedgerFactRow, PatientRow, PractitionerRow, Tenant
+from billing.account import Account, Billed, BusyTime, EarlierEpisode, Facility
+from billing.payers import MEDICARE, UNKNOWN_PAYER, load_payers
 from rtm.episode import Episode
-from rtm.ledger import Ledger
+from rtm.ledger import Ledger, ProviderKind
 
 # The claim filing type of Medicare in the Source of Payment Typology (PHDSC/NAHDO).
 _MEDICARE_TYPES = ("1", "11", "111", "12", "MEDICARE")
@@ -26,45 +29,119 @@ def read_account(db: Session, patient: PatientRow, as_of: date) -> Account | Non
 
 
 def read_accounts(db: Session, patients: Sequence[PatientRow], as_of: date) -> dict[int, Account]:
-    """The account of each monitored patient, by the patient's row id, in three queries for all."""
-    episodes = current_episodes(db, [patient.id for patient in patients])
-    episode_ids = [episode.id for episode in episodes.values()]
-    ledgers = read_ledgers(db, episode_ids)
-    billed: dict[str, list[Billed]] = {}
-    for episode_id, day, code, units in db.execute(
-        select(
-            ClaimLineRow.episode_id,
-            ClaimLineRow.service_date,
-            ClaimLineRow.code,
-            ClaimLineRow.units,
-        ).where(ClaimLineRow.episode_id.in_(episode_ids))
-    ):
-        billed.setdefault(episode_id, []).append(Billed(day, code, units))
+    """The account of each monitored patient, by the patient's row id, in a few queries for all.
+
+    The session must name its tenant.
+    """
+    practice = db.get_one(Tenant, db.info["tenant_id"]).practice
+    ids = [patient.id for patient in patients]
+    episodes = read_episodes(db, ids)
+    current = {patient_id: found[-1] for patient_id, found in episodes.items()}
+    around = _Around(
+        ledgers=read_ledgers(db, [episode.id for episode in current.values()]),
+        billed=_billed(db, ids),
+        busy=_busy(db, ids),
+        kinds=_provider_kinds(db, current.values()),
+    )
     return {
-        patient.id: _account(
-            patient, episode, ledgers[episode.id], billed.get(episode.id, []), as_of
-        )
+        patient.id: _account(patient, episodes[patient.id], practice, around, as_of)
         for patient in patients
-        if (episode := episodes.get(patient.id)) is not None
+        if patient.id in current
     }
 
 
+def payer_profile(patient: PatientRow, practice: dict[str, Any]) -> str:
+    """The id of the payer's profile: as the practice set it, else Medicare's by the coverage.
+
+    `practice["payer_profiles"]` gives a profile for a payer id. A payer without one is `other`.
+    """
+    coverage = patient.billing.get("coverage") or {}
+    chosen = practice.get("payer_profiles", {}).get(coverage.get("payer_id"))
+    if chosen in load_payers():
+        return str(chosen)
+    return MEDICARE if coverage.get("kind") in _MEDICARE_TYPES else UNKNOWN_PAYER
+
+
+@dataclass(frozen=True)
+class _Around:
+    """What several patients' accounts are made from, read at once."""
+
+    ledgers: dict[str, Ledger]
+    billed: dict[int, list[Billed]]
+    busy: dict[int, list[BusyTime]]
+    kinds: dict[str, ProviderKind]
+
+
 def _account(
-    patient: PatientRow, episode: Episode, ledger: Ledger, billed: Sequence[Billed], as_of: date
+    patient: PatientRow,
+    episodes: Sequence[Episode],
+    practice: dict[str, Any],
+    around: _Around,
+    as_of: date,
 ) -> Account:
+    *earlier, episode = episodes
     so_far = patient.billing.get("therapy_allowed_to_date")
     return Account(
         time_zone=ZoneInfo(patient.time_zone),
         as_of=as_of,
-        payer=payer_kind(patient),
+        payer=payer_profile(patient, practice),
         episode=episode,
-        ledger=ledger,
-        billed=tuple(billed),
+        ledger=around.ledgers[episode.id],
+        billed=tuple(around.billed.get(patient.id, ())),
         therapy_allowed_to_date=None if so_far is None else Decimal(str(so_far)),
+        earlier_episodes=tuple(EarlierEpisode(e.start, e.end, e.plan_of_care) for e in earlier),
+        busy=tuple(around.busy.get(patient.id, ())),
+        diagnoses=tuple(patient.billing.get("diagnoses") or ()),
+        facility=cast(Facility, practice.get("facility", "office")),
+        practitioner_kind=around.kinds.get(episode.practitioner_npi or ""),
     )
 
 
-def payer_kind(patient: PatientRow) -> str:
-    """`medicare`, or `other` for a payer whose amounts are not the national ones."""
-    kind = (patient.billing.get("coverage") or {}).get("kind")
-    return "medicare" if kind in _MEDICARE_TYPES else "other"
+def _billed(db: Session, patient_ids: Sequence[int]) -> dict[int, list[Billed]]:
+    """Of every episode: a code once a month or a period is so for the patient, not the episode."""
+    rows = db.execute(
+        select(
+            ClaimLineRow.patient_id,
+            ClaimLineRow.service_date,
+            ClaimLineRow.code,
+            ClaimLineRow.units,
+        ).where(ClaimLineRow.patient_id.in_(patient_ids))
+    )
+    billed: dict[int, list[Billed]] = {}
+    for patient_id, day, code, units in rows:
+        billed.setdefault(patient_id, []).append(Billed(day, code, units))
+    return billed
+
+
+def _busy(db: Session, patient_ids: Sequence[int]) -> dict[int, list[BusyTime]]:
+    """What the same people logged for other patients over the same minutes."""
+    own, other = aliased(LedgerFactRow), aliased(LedgerFactRow)
+    rows = db.execute(
+        select(own.patient_id, other.id, other.npi, other.began_at, other.ended_at)
+        .join(
+            other,
+            (other.npi == own.npi)
+            & (other.patient_id != own.patient_id)
+            & (other.began_at < own.ended_at)
+            & (other.ended_at > own.began_at),
+        )
+        .where(own.patient_id.in_(patient_ids))
+        .distinct()
+    )
+    busy: dict[int, list[BusyTime]] = {}
+    for patient_id, fact_id, npi, began_at, ended_at in rows:
+        assert npi is not None, "the join is on it"
+        assert began_at is not None, "the join is on it"
+        assert ended_at is not None, "the join is on it"
+        busy.setdefault(patient_id, []).append(BusyTime(fact_id, npi, began_at, ended_at))
+    return busy
+
+
+def _provider_kinds(db: Session, episodes: Any) -> dict[str, ProviderKind]:
+    npis = {episode.practitioner_npi for episode in episodes if episode.practitioner_npi}
+    rows = db.execute(
+        select(PractitionerRow.npi, PractitionerRow.provider_kind).where(
+            PractitionerRow.npi.in_(npis)
+        )
+    )
+    return {npi: cast(ProviderKind, kind) for npi, kind in rows if npi is not None}

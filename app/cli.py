@@ -125,6 +125,26 @@ def tally(case: Path, as_json: bool) -> None:
 
 
 @main.group()
+def rules() -> None:
+    """The billing rules."""
+
+
+@rules.command("list")
+@click.option("--on", "day", required=True, help="Date of service, YYYY-MM-DD")
+@click.option("--payer", "payer_id", default="medicare", show_default=True)
+@click.option("--json", "as_json", is_flag=True)
+def rules_list(day: str, payer_id: str, as_json: bool) -> None:
+    """List the RTM rules in force on a date, as a payer has them, each with its source."""
+    from billing.rule_listing import NoRules, list_rules, listing_text
+
+    try:
+        listing = list_rules(day, payer_id)
+    except NoRules as error:
+        raise CliError(str(error)) from None
+    click.echo(json.dumps(listing) if as_json else listing_text(listing))
+
+
+@main.group()
 def claims() -> None:
     """Claims from the database."""
 

@@ -62,18 +62,21 @@ class Interval:
 
 def current_episode(db: Session, patient_id: int) -> Episode | None:
     """The patient's newest episode, ended or not."""
-    return current_episodes(db, [patient_id]).get(patient_id)
+    found = read_episodes(db, [patient_id]).get(patient_id)
+    return found[-1] if found else None
 
 
-def current_episodes(db: Session, patient_ids: Sequence[int]) -> dict[int, Episode]:
-    """The newest episode of each patient who has one."""
+def read_episodes(db: Session, patient_ids: Sequence[int]) -> dict[int, list[Episode]]:
+    """The episodes of each patient who has any, the newest last."""
     rows = db.execute(
         select(EpisodeRow.patient_id, EpisodeRow.document)
         .where(EpisodeRow.patient_id.in_(patient_ids))
         .order_by(EpisodeRow.recorded_at)
     )
-    newest = {patient_id: document for patient_id, document in rows}
-    return {patient_id: from_document(Episode, newest[patient_id]) for patient_id in newest}
+    episodes: dict[int, list[Episode]] = {}
+    for patient_id, document in rows:
+        episodes.setdefault(patient_id, []).append(from_document(Episode, document))
+    return episodes
 
 
 def read_ledgers(db: Session, episode_ids: Sequence[str]) -> dict[str, Ledger]:
@@ -157,6 +160,7 @@ def record_monitored_day(
         received_at=received_at,
         session_id=session.id,
         self_report=session.source == "manual",
+        kind="self_report" if session.source == "manual" else "session",
     )
     _record(db, patient.id, episode, "monitored_day", fact, "patient", now)
 
@@ -251,6 +255,7 @@ def record_interaction(
         kind=kind,
         seconds=minutes * 60,
         npi=practitioner.npi,
+        by=cast(ProviderKind, practitioner.provider_kind),
     )
     episode = _episode(db, patient.id)
     _record(db, patient.id, episode, "interaction", talk, practitioner.name, now)
@@ -272,16 +277,17 @@ def _record(
     by: str,
     now: datetime,
 ) -> None:
-    db.add(
-        LedgerFactRow(
-            id=fact.id,
-            patient_id=patient_id,
-            episode_id=episode.id,
-            kind=kind,
-            document=to_document(fact),
-            recorded_at=now,
-            recorded_by=by,
-        )
+    row = LedgerFactRow(
+        id=fact.id,
+        patient_id=patient_id,
+        episode_id=episode.id,
+        kind=kind,
+        document=to_document(fact),
+        recorded_at=now,
+        recorded_by=by,
     )
+    if isinstance(fact, TimeEntry):
+        row.npi, row.began_at, row.ended_at = fact.npi, fact.start, fact.end
+    db.add(row)
     mark_stale(db, patient_id)
     db.flush()

@@ -3,41 +3,93 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from rtm.episode import Episode
-from rtm.ledger import Ledger
+from rtm.ledger import Ledger, ProviderKind
+
+DateOfService = Literal["last_day", "threshold_day", "range"]
+DistinctModifier = Literal["59", "XE", "XP", "XS", "XU"]
+Facility = Literal["office", "fqhc", "rhc", "hospital_outpatient", "rehab_agency", "corf"]
+BilledStatus = Literal["sent", "paid", "denied", "rejected", "voided"]
+
+# A voided claim was taken back, a rejected one never reached adjudication: what they charged may
+# be charged again. A denied one was decided on; it is appealed or corrected, not sent anew.
+_GONE: frozenset[BilledStatus] = frozenset({"rejected", "voided"})
 
 
 @dataclass(frozen=True)
 class OtherService:
-    """A service billed elsewhere: by `npi`, on `date`, with clock times where known."""
+    """A service billed elsewhere: by `npi`, on `date`, with clock times where known.
+
+    `distinct_because` is the recorded justification that ours was a distinct service, and
+    `distinct_modifier` what then says so on the claim.
+    """
 
     date: date
     code: str
     npi: str | None = None
     start: datetime | None = None
     end: datetime | None = None
+    distinct_because: str | None = None
+    distinct_modifier: DistinctModifier = "59"
 
 
 @dataclass(frozen=True)
 class Billed:
-    """One of our own charges that has left already."""
+    """One of our own charges that has left already, and what became of it."""
 
     date: date
     code: str
     units: int
+    status: BilledStatus = "sent"
+
+    @property
+    def stands(self) -> bool:
+        """Whether it still stands against a second charge of the same thing."""
+        return self.status not in _GONE
+
+
+@dataclass(frozen=True)
+class EarlierEpisode:
+    """An episode of the same patient before this one; `end` is its discharge, if there was one."""
+
+    start: date
+    end: date | None
+    plan_of_care: str | None = None
+
+
+@dataclass(frozen=True)
+class BusyTime:
+    """A time entry of `npi` for another patient. `id` is that entry's, in one order for all."""
+
+    id: str
+    npi: str
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class GlobalSurgery:
+    """A surgery whose global fee `npi` was paid; `first`-`last` is its global period."""
+
+    npi: str
+    first: date
+    last: date
+    diagnoses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Account:
     """Everything that decides one patient's charges on `as_of`.
 
-    `therapy_allowed_to_date` is the year's allowed amount of the therapy discipline so far, as
-    billing staff entered it; without it KX is never added.
+    `therapy_allowed_to_date` is the allowed amount of the therapy discipline so far in the year
+    of `as_of`, as billing staff entered it; without it KX is never added. `diagnoses` are those
+    that monitoring treats, `ordered_on` the date of a recorded order.
     """
 
     time_zone: ZoneInfo
@@ -48,6 +100,13 @@ class Account:
     other_services: tuple[OtherService, ...] = ()
     billed: tuple[Billed, ...] = ()
     therapy_allowed_to_date: Decimal | None = None
+    earlier_episodes: tuple[EarlierEpisode, ...] = ()
+    busy: tuple[BusyTime, ...] = ()
+    surgeries: tuple[GlobalSurgery, ...] = ()
+    diagnoses: tuple[str, ...] = ()
+    facility: Facility = "office"
+    practitioner_kind: ProviderKind | None = None
+    ordered_on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +120,11 @@ class Reason:
 
 @dataclass(frozen=True)
 class Charge:
-    """One billable line. `service_date` is what a claim prints; `amount` is for all units."""
+    """One billable line. `service_date` is what a claim prints; `amount` is for all units.
+
+    `first`-`last` is the time charged for and `threshold_met` the day on which enough had come;
+    `dated_by` is the payer's choice among them.
+    """
 
     code: str
     units: int
@@ -70,10 +133,20 @@ class Charge:
     last: date
     amount: Decimal | None
     reasons: tuple[Reason, ...]
+    threshold_met: date | None = None
+    dated_by: DateOfService = "last_day"
 
     @property
     def service_date(self) -> date:
+        """The date of service; of a range, its last day."""
+        if self.dated_by == "threshold_day" and self.threshold_met is not None:
+            return self.threshold_met
         return self.last
+
+    @property
+    def service_from(self) -> date:
+        """The first date of service: before `service_date` only where the payer takes a range."""
+        return self.first if self.dated_by == "range" else self.service_date
 
     @property
     def needs_review(self) -> bool:
@@ -85,22 +158,31 @@ class Charge:
 class Shortfall:
     """What is missing for `code`, in words, and the last day on which it still helps.
 
-    `only_time` marks a threshold that is met: the period or month just has to end.
+    `only_time` marks a threshold that is met: the period or month just has to end. `rule`,
+    `facts` and `source` say why, as in a `Reason`.
     """
 
     code: str
     needs: str
     by: date
     only_time: bool = False
+    rule: str = ""
+    facts: Mapping[str, object] = field(default_factory=dict, hash=False)
+    source: str = ""
 
 
 @dataclass(frozen=True)
 class Block:
-    """A charge that may not be made, the rule that forbids it, and why."""
+    """A charge that may not be made, the rule that forbids it, and why.
+
+    `code` is RTM where it stands against no single code, as with a fact that can't be counted.
+    """
 
     code: str
     rule: str
     why: str
+    facts: Mapping[str, object] = field(default_factory=dict, hash=False)
+    source: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,28 @@
-"""Tally cases as JSON: the stable form that scripts rely on."""
+"""Tally cases as JSON: the stable form that scripts rely on.
+
+Beyond the fields of the blueprint a case may give (each may be left out):
+
+- `days`: instead of a date, `{"date" or "at", "kind"}`; `at` is an instant, dated in `time_zone`;
+  `kind` is session, self_report, prom, message or log_in.
+- `time[].npi`, `time[].start` and `end`, `time[].supervised_by`; `interactions[].npi` and `by`.
+- `episode.practitioner_npi`, `practitioner_kind`, `plan_of_care`; `episode.device.version`,
+  `regulatory_basis`.
+- `billed[].status`: sent, paid, denied, rejected or voided; the last two may be billed again.
+- `other_services[].start` and `end`; `distinct_because` (the recorded justification) and
+  `distinct_modifier` (59, XE, XP, XS or XU), for an NCCI edit that allows one.
+- `earlier_episodes`: `[{"start", "end", "plan_of_care"}]` of the same patient.
+- `busy`: `[{"id", "npi", "start", "end"}]`, a practitioner's time entries for other patients.
+- `surgeries`: `[{"npi", "first", "last", "diagnoses"}]`, paid by a global fee; `diagnoses`: those
+  that monitoring treats.
+- `facility`: office, fqhc, rhc, hospital_outpatient, rehab_agency or corf; `ordered_on`: a date;
+  `therapy_allowed_to_date`: the therapy discipline's allowed amount in the year of `as_of`.
+
+`payer` is the id of a profile of `billing/payers`; any other text is a payer without one.
+"""
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -19,9 +39,21 @@ from pydantic import (
     model_validator,
 )
 
-from billing.account import Account, Billed, OtherService, Tally
-from rtm.episode import Consent, Device, DeviceSystem, Episode, TherapyPlan
+from billing.account import (
+    Account,
+    Billed,
+    BilledStatus,
+    BusyTime,
+    DistinctModifier,
+    EarlierEpisode,
+    Facility,
+    GlobalSurgery,
+    OtherService,
+    Tally,
+)
+from rtm.episode import Consent, Device, DeviceSystem, Episode, TherapyPlan, local_date
 from rtm.ledger import (
+    DataKind,
     Interaction,
     InteractionKind,
     Ledger,
@@ -76,11 +108,25 @@ class _Episode(_Model):
     consent: Instant | None = None
     device: _Device = _Device(name="unnamed")
     practitioner_npi: str | None = None
+    practitioner_kind: ProviderKind | None = None
+    plan_of_care: str | None = None
 
     @model_validator(mode="after")
     def _ends_after_its_start(self) -> _Episode:
         if self.end is not None and self.end < self.start:
             raise ValueError(f"end {self.end} lies before start {self.start}")
+        return self
+
+
+class _MonitoredDay(_Model):
+    date: Day | None = None
+    at: Instant | None = None
+    kind: DataKind | None = None
+
+    @model_validator(mode="after")
+    def _has_one_date(self) -> _MonitoredDay:
+        if (self.date is None) == (self.at is None):
+            raise ValueError("needs either date or at")
         return self
 
 
@@ -92,6 +138,7 @@ class _Time(_Model):
     start: Instant | None = None
     end: Instant | None = None
     npi: str | None = None
+    supervised_by: str | None = None
 
     @model_validator(mode="after")
     def _has_a_length(self) -> _Time:
@@ -107,6 +154,7 @@ class _Interaction(_Model):
     kind: InteractionKind
     minutes: float = Field(default=0, allow_inf_nan=False, ge=-10_000, le=10_000)
     npi: str | None = None
+    by: ProviderKind | None = None
 
 
 class _OtherService(_Model):
@@ -115,12 +163,35 @@ class _OtherService(_Model):
     npi: str | None = None
     start: Instant | None = None
     end: Instant | None = None
+    distinct_because: str | None = None
+    distinct_modifier: DistinctModifier = "59"
 
 
 class _Billed(_Model):
     date: Day
     code: Code
     units: int = Field(default=1, ge=1)
+    status: BilledStatus = "sent"
+
+
+class _EarlierEpisode(_Model):
+    start: Day
+    end: Day | None = None
+    plan_of_care: str | None = None
+
+
+class _Busy(_Model):
+    id: str
+    npi: str
+    start: Instant
+    end: Instant
+
+
+class _Surgery(_Model):
+    npi: str
+    first: Day
+    last: Day
+    diagnoses: tuple[str, ...] = ()
 
 
 class _Case(_Model):
@@ -130,11 +201,17 @@ class _Case(_Model):
     therapy_plan: TherapyPlan | None = None
     therapy_allowed_to_date: Decimal | None = None
     episode: _Episode
-    days: tuple[Day, ...] = ()
+    days: tuple[Day | _MonitoredDay, ...] = ()
     time: tuple[_Time, ...] = ()
     interactions: tuple[_Interaction, ...] = ()
     other_services: tuple[_OtherService, ...] = ()
     billed: tuple[_Billed, ...] = ()
+    earlier_episodes: tuple[_EarlierEpisode, ...] = ()
+    busy: tuple[_Busy, ...] = ()
+    surgeries: tuple[_Surgery, ...] = ()
+    diagnoses: tuple[str, ...] = ()
+    facility: Facility = "office"
+    ordered_on: Day | None = None
 
     @field_validator("time_zone")
     @classmethod
@@ -163,7 +240,10 @@ def read_case(document: Any) -> Account:
     zone = ZoneInfo(case.time_zone)
 
     def instant(value: datetime | None) -> datetime | None:
-        return value.replace(tzinfo=zone) if value is not None and value.tzinfo is None else value
+        if value is None:
+            return None
+        aware = value.replace(tzinfo=zone) if value.tzinfo is None else value
+        return aware.astimezone(UTC)  # wall clocks subtract wrongly over a change of clocks
 
     return Account(
         time_zone=zone,
@@ -173,7 +253,7 @@ def read_case(document: Any) -> Account:
             case, instant(case.episode.setup_completed), instant(case.episode.consent)
         ),
         ledger=Ledger(
-            days=tuple(MonitoredDay(f"days[{n}]", day) for n, day in enumerate(case.days)),
+            days=tuple(_monitored_day(n, day, zone) for n, day in enumerate(case.days)),
             time=tuple(
                 _time_entry(n, entry, instant(entry.start), instant(entry.end))
                 for n, entry in enumerate(case.time)
@@ -185,17 +265,48 @@ def read_case(document: Any) -> Account:
                     talk.kind,
                     round(talk.minutes * 60),
                     talk.npi,
+                    talk.by,
                 )
                 for n, talk in enumerate(case.interactions)
             ),
         ),
         other_services=tuple(
-            OtherService(s.date, s.code, s.npi, instant(s.start), instant(s.end))
+            OtherService(
+                s.date,
+                s.code,
+                s.npi,
+                instant(s.start),
+                instant(s.end),
+                s.distinct_because,
+                s.distinct_modifier,
+            )
             for s in case.other_services
         ),
-        billed=tuple(Billed(line.date, line.code, line.units) for line in case.billed),
+        billed=tuple(Billed(line.date, line.code, line.units, line.status) for line in case.billed),
         therapy_allowed_to_date=case.therapy_allowed_to_date,
+        earlier_episodes=tuple(
+            EarlierEpisode(e.start, e.end, e.plan_of_care) for e in case.earlier_episodes
+        ),
+        busy=tuple(
+            BusyTime(b.id, b.npi, instant(b.start) or b.start, instant(b.end) or b.end)
+            for b in case.busy
+        ),
+        surgeries=tuple(GlobalSurgery(s.npi, s.first, s.last, s.diagnoses) for s in case.surgeries),
+        diagnoses=case.diagnoses,
+        facility=case.facility,
+        practitioner_kind=case.episode.practitioner_kind,
+        ordered_on=case.ordered_on,
     )
+
+
+def _monitored_day(n: int, day: date | _MonitoredDay, zone: ZoneInfo) -> MonitoredDay:
+    if isinstance(day, date):
+        return MonitoredDay(f"days[{n}]", day)
+    if day.at is None:
+        assert day.date is not None, "checked by the model"
+        return MonitoredDay(f"days[{n}]", day.date, kind=day.kind)
+    at = day.at.replace(tzinfo=zone) if day.at.tzinfo is None else day.at
+    return MonitoredDay(f"days[{n}]", local_date(at, zone), captured_at=at, kind=day.kind)
 
 
 def _episode(case: _Case, setup: datetime | None, consent: datetime | None) -> Episode:
@@ -216,6 +327,7 @@ def _episode(case: _Case, setup: datetime | None, consent: datetime | None) -> E
         ),
         therapy_plan=case.therapy_plan,
         practitioner_npi=case.episode.practitioner_npi,
+        plan_of_care=case.episode.plan_of_care,
     )
 
 
@@ -227,7 +339,15 @@ def _time_entry(n: int, entry: _Time, start: datetime | None, end: datetime | No
         assert end is not None, "checked by the model"
         seconds = int((end - start).total_seconds())
     return TimeEntry(
-        f"time[{n}]", entry.date, seconds, entry.by, entry.activity, start, end, entry.npi
+        f"time[{n}]",
+        entry.date,
+        seconds,
+        entry.by,
+        entry.activity,
+        start,
+        end,
+        entry.npi,
+        supervised_by=entry.supervised_by,
     )
 
 

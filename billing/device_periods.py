@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from billing.account import Account, Block, Charge, Reason, Shortfall
+from billing.payers import PayerProfile
 from billing.rules import CodeRule, Rules, RuleSet
 
 
@@ -45,8 +46,13 @@ def device_periods(account: Account, rules: Rules) -> Iterator[DevicePeriod]:
         first = full_last + timedelta(days=1)
 
 
-def device_supply(account: Account, rules: Rules, monitored: tuple[date, ...]) -> Findings:
-    """The device line of each period, billable once the period has ended."""
+def device_supply(
+    account: Account, rules: Rules, payer: PayerProfile, monitored: tuple[date, ...]
+) -> Findings:
+    """The device line of each period, billable once the period has ended.
+
+    For a payer who is billed at the threshold, as soon as no further day could change the tier.
+    """
     charges: list[Charge] = []
     shortfalls: list[Shortfall] = []
     blocked: list[Block] = []
@@ -62,9 +68,17 @@ def device_supply(account: Account, rules: Rules, monitored: tuple[date, ...]) -
             blocked.append(_no_device_code(rule_set, account))
         met = next((rule for rule in tiers if _within(rule, len(days))), None)
         over = account.as_of >= period.last
-        if met is not None and over:
-            charges.append(_supply_charge(account, rules, met, period, days))
-        shortfalls += _supply_shortfalls(account, tiers, met, period, len(days), over)
+        early = payer.settings.device_billable == "threshold"
+        settled = early and met is not None and _settled(account, tiers, met, period, days)
+        if met is not None and (over or settled):
+            charge = _supply_charge(account, rules, met, period, days)
+            if not over:
+                facts = {"settled_on": account.as_of.isoformat(), "count": len(days)}
+                step = payer.reason("device_billable", facts)
+                charge = replace(charge, reasons=(*charge.reasons, step))
+            charges.append(charge)
+        if not settled or over:
+            shortfalls += _supply_shortfalls(rule_set, account, tiers, met, period, days, over)
     return Findings(tuple(charges), tuple(shortfalls), tuple(blocked))
 
 
@@ -83,7 +97,19 @@ def set_up(account: Account, rules: Rules, monitored: tuple[date, ...]) -> Findi
     if completed is None:
         last = [period.last for period in device_periods(account, rules)][-1:]
         needs = "a completed set-up and patient teaching"
-        missing_set_up = [Shortfall(rule.code, needs, day) for day in last if monitored]
+        rule_id = f"{rule_set.id}.{rule.code}.minimum_days"
+        missing_set_up = [
+            Shortfall(
+                rule.code,
+                needs,
+                day,
+                rule=rule_id,
+                facts={"set_up_completed": None},
+                source=rule.source,
+            )
+            for day in last
+            if monitored
+        ]
         return Findings((), tuple(missing_set_up), ())
     open_short: Shortfall | None = None
     for period in device_periods(account, rules):
@@ -97,7 +123,7 @@ def set_up(account: Account, rules: Rules, monitored: tuple[date, ...]) -> Findi
         if account.as_of <= period.last:
             missing = rule.minimum_days - len(days)
             if missing <= (period.last - account.as_of).days + 1:
-                open_short = Shortfall(rule.code, _more(missing, "day"), period.last)
+                open_short = _days_short(rule_set, rule, missing, period, days)
     return Findings((), (open_short,) if open_short else (), ())
 
 
@@ -131,8 +157,9 @@ def _set_up_charge(
         modifiers=(),
         first=completed,
         last=enough[-1],
-        amount=None if in_force is None else in_force.amounts.get(rule.code),
+        amount=None if in_force is None else in_force.amount(rule.code),
         reasons=tuple(reasons),
+        threshold_met=enough[-1],
     )
 
 
@@ -147,18 +174,33 @@ def _crosses_rule_sets(first: date, last: date) -> Reason:
 def rules_not_loaded(day: date) -> Block:
     """No rule set covers `day`."""
     why = f"no RTM rules are loaded for the date of service {day}; read that year's rule first"
-    return Block("RTM", "rules_not_loaded", why)
+    source = "house policy: rules hold for their own dates of service only"
+    return Block("RTM", "rules_not_loaded", why, {"date_of_service": day.isoformat()}, source)
 
 
 def _no_device_code(rule_set: RuleSet, account: Account) -> Block:
     why = f"{rule_set.id} has no device code for the system {account.episode.device.system}"
-    return Block("RTM", f"{rule_set.id}.device", why)
+    facts = {"system": account.episode.device.system}
+    return Block("RTM", f"{rule_set.id}.device", why, facts, "the codes in force in that year")
 
 
 def _tiers(rule_set: RuleSet, account: Account) -> list[CodeRule]:
     system = account.episode.device.system
     tiers = [rule for rule in rule_set.of_period("device") if rule.system == system]
     return sorted(tiers, key=lambda rule: rule.minimum_days)
+
+
+def _settled(
+    account: Account,
+    tiers: list[CodeRule],
+    met: CodeRule,
+    period: DevicePeriod,
+    days: tuple[date, ...],
+) -> bool:
+    """Whether no day that may still come could lift the period into a higher tier."""
+    higher = [rule for rule in tiers if rule.minimum_days > met.minimum_days]
+    open_days = (period.last - account.as_of).days + (account.as_of not in days)
+    return all(len(days) + open_days < rule.minimum_days for rule in higher)
 
 
 def _within(rule: CodeRule, days: int) -> bool:
@@ -207,33 +249,65 @@ def _supply_charge(
         modifiers=(),
         first=period.first,
         last=period.last,
-        amount=rule_set.amounts.get(rule.code),
+        amount=rule_set.amount(rule.code),
         reasons=tuple(reasons),
+        threshold_met=days[rule.minimum_days - 1],
     )
 
 
 def _supply_shortfalls(
+    rule_set: RuleSet,
     account: Account,
     tiers: list[CodeRule],
     met: CodeRule | None,
     period: DevicePeriod,
-    days: int,
+    days: tuple[date, ...],
     over: bool,
 ) -> list[Shortfall]:
     if over:
-        if met is None and tiers and days > 0:
-            missing = tiers[0].minimum_days - days
-            return [Shortfall(tiers[0].code, _more(missing, "day"), period.last)]
+        if met is None and tiers and days:
+            missing = tiers[0].minimum_days - len(days)
+            return [_days_short(rule_set, tiers[0], missing, period, days)]
         return []
     left = (period.last - account.as_of).days + 1
     shortfalls = []
     if met is not None:
-        shortfalls.append(Shortfall(met.code, "the period to end", period.last, only_time=True))
+        shortfalls.append(
+            Shortfall(
+                met.code,
+                "the period to end",
+                period.last,
+                only_time=True,
+                rule=f"{rule_set.id}.{met.code}.days",
+                facts=_day_facts(period, days),
+                source=met.source,
+            )
+        )
     for rule in tiers:
-        missing = rule.minimum_days - days
+        missing = rule.minimum_days - len(days)
         if 0 < missing <= left:
-            shortfalls.append(Shortfall(rule.code, _more(missing, "day"), period.last))
+            shortfalls.append(_days_short(rule_set, rule, missing, period, days))
     return shortfalls
+
+
+def _days_short(
+    rule_set: RuleSet, rule: CodeRule, missing: int, period: DevicePeriod, days: tuple[date, ...]
+) -> Shortfall:
+    return Shortfall(
+        rule.code,
+        _more(missing, "day"),
+        period.last,
+        rule=f"{rule_set.id}.{rule.code}.days",
+        facts=_day_facts(period, days),
+        source=rule.source,
+    )
+
+
+def _day_facts(period: DevicePeriod, days: tuple[date, ...]) -> dict[str, object]:
+    return {
+        "count": len(days),
+        "period": [period.first.isoformat(), period.last.isoformat()],
+    }
 
 
 def _more(count: int, what: str) -> str:

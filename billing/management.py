@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import date
 
 from billing.account import Account, Block, Charge, Reason, Shortfall
+from billing.attribution import THERAPISTS, Attributed
 from billing.device_periods import Findings, rules_not_loaded
+from billing.payers import PayerProfile
 from billing.rules import CodeRule, Rules, RuleSet
-from rtm.ledger import CountableFacts, Interaction, Stretch, TimeEntry, without_overlap
-
-_THERAPISTS = frozenset({"pt", "ot", "slp", "pta", "ota"})
+from rtm.ledger import Interaction, Stretch, without_overlap
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,14 @@ def month_of(day: date) -> Month:
     return Month(day.replace(day=1), day.replace(day=last))
 
 
-def management(account: Account, rules: Rules, facts: CountableFacts) -> Findings:
+def management(
+    account: Account, rules: Rules, payer: PayerProfile, attributed: Attributed
+) -> Findings:
     """The management lines of each month with work or a talk in it, billable at its end."""
     charges: list[Charge] = []
     shortfalls: list[Shortfall] = []
     blocked: list[Block] = []
+    facts = attributed.facts
     talk_days = {
         talk.id: talk.at.astimezone(account.time_zone).date() for talk in facts.interactions
     }
@@ -62,52 +65,87 @@ def management(account: Account, rules: Rules, facts: CountableFacts) -> Finding
         if rule_set is None:
             blocked.append(rules_not_loaded(month.last))
             continue
-        done = _month(account, rule_set, month, entries, talks, talk_days)
+        # Sorted by day, so that the first live talk is the first in time.
+        work = without_overlap(entries, attributed.visits, attributed.taken_from)
+        done = _month(
+            account, rule_set, payer, month, work, _live(rule_set, payer, talks), talk_days
+        )
         charges += done.charges
         shortfalls += done.shortfalls
         blocked += done.blocked
     return Findings(tuple(charges), tuple(shortfalls), tuple(blocked))
 
 
+def _live(
+    rule_set: RuleSet, payer: PayerProfile, talks: Sequence[Interaction]
+) -> list[Interaction]:
+    """The talks that open the month, in the order of time: by the rules, as the payer has them."""
+    kinds = set(rule_set.interaction_kinds)
+    if payer.settings.message_is_interaction:
+        kinds.add("message")
+    if not payer.settings.in_person_is_interaction:
+        kinds.discard("in_person")
+    return sorted((talk for talk in talks if talk.kind in kinds), key=lambda talk: talk.at)
+
+
 def _month(
     account: Account,
     rule_set: RuleSet,
+    payer: PayerProfile,
     month: Month,
-    entries: Sequence[TimeEntry],
-    talks: Sequence[Interaction],
+    work: Sequence[Stretch],
+    live: Sequence[Interaction],
     talk_days: dict[str, date],
 ) -> Findings:
-    visits = [
-        (service.start, service.end)
-        for service in account.other_services
-        if service.start is not None and service.end is not None
-    ]
-    work = without_overlap(entries, visits)
     minutes = int(sum(stretch.seconds for stretch in work) // 60)
     tiers = sorted(
         (r for r in rule_set.of_period("month") if r.add_on_to is None),
         key=lambda r: r.minimum_minutes,
     )
-    live = [talk for talk in talks if talk.kind in rule_set.interaction_kinds]
     met = next((rule for rule in tiers if _within(rule, minutes)), None)
-    missing = _missing(account, tiers, met, month, minutes, bool(live))
+    missing = _missing(account, rule_set, tiers, met, month, minutes, bool(live))
     if met is None or (met.interaction and not live):
         return Findings((), missing, ())
     if account.episode.therapy_plan is None and _by_therapist(work):
         why = "a therapist's work needs a therapy plan of care (GP, GO or GN)"
-        return Findings((), missing, (Block(met.code, "therapy_plan", why),))
-    if account.as_of < month.last:
-        return Findings(
-            (), (*missing, Shortfall(met.code, "the month to end", month.last, only_time=True)), ()
+        source = (
+            "NGS Medicare therapy code list; mirahealth.care 98975: always under a plan of care"
         )
+        facts: dict[str, object] = {"month": [month.first.isoformat(), month.last.isoformat()]}
+        return Findings((), missing, (Block(met.code, "therapy_plan", why, facts, source),))
+    if account.as_of < month.last:
+        waits = Shortfall(
+            met.code,
+            "the month to end",
+            month.last,
+            only_time=True,
+            rule=f"{rule_set.id}.{met.code}.minutes",
+            facts={"minutes": minutes},
+            source=met.source,
+        )
+        return Findings((), (*missing, waits), ())
     facts = {
         "minutes": minutes,
-        "entries": [entry.id for entry in entries],
+        "entries": list(dict.fromkeys(stretch.entry_id for stretch in work)),
         "interaction": [talk_days[talk.id].isoformat() for talk in live],
         "month": [month.first.isoformat(), month.last.isoformat()],
     }
-    charges = _lines(account, rule_set, month, _blocks(rule_set, met, work, minutes), facts)
+    blocks = _blocks(rule_set, met, work, minutes)
+    further = _supervision(rule_set, work)
+    if all(talk.kind == "message" for talk in live):
+        further.append(payer.reason("message_is_interaction", {"interactions": len(live)}))
+    first_talk = talk_days[live[0].id] if live else month.first
+    charges = _lines(account, rule_set, payer, month, blocks, facts, further, first_talk)
     return Findings(tuple(charges), missing, ())
+
+
+def _supervision(rule_set: RuleSet, work: Sequence[Stretch]) -> list[Reason]:
+    """Work that counted only under direct supervision, which no ledger can show."""
+    direct = {stretch.by for stretch in work} & rule_set.providers.direct_supervision
+    if not direct:
+        return []
+    facts = {"by": sorted(direct)}
+    return [Reason("review.direct_supervision", facts, rule_set.providers.source)]
 
 
 def _within(rule: CodeRule, minutes: int) -> bool:
@@ -117,28 +155,36 @@ def _within(rule: CodeRule, minutes: int) -> bool:
 
 def _missing(
     account: Account,
+    rule_set: RuleSet,
     tiers: Sequence[CodeRule],
     met: CodeRule | None,
     month: Month,
     minutes: int,
     live: bool,
 ) -> tuple[Shortfall, ...]:
+    def short(rule: CodeRule, needs: str, what: str) -> Shortfall:
+        facts = {"minutes": minutes, "interaction": live}
+        rule_id = f"{rule_set.id}.{rule.code}.{what}"
+        return Shortfall(
+            rule.code, needs, month.last, rule=rule_id, facts=facts, source=rule.source
+        )
+
     shortfalls = []
     if met is not None and met.interaction and not live:
-        shortfalls.append(Shortfall(met.code, "an interaction", month.last))
+        shortfalls.append(short(met, "an interaction", "interaction"))
     nearest = next((rule for rule in tiers if minutes < rule.minimum_minutes), None)
     month_open = account.as_of < month.last
     if nearest is not None and (month_open or (met is None and minutes > 0)):
         count = nearest.minimum_minutes - minutes
         needs = f"{count} more minute{'' if count == 1 else 's'}"
-        shortfalls.append(Shortfall(nearest.code, needs, month.last))
+        shortfalls.append(short(nearest, needs, "minutes"))
         if met is None and not live and nearest.interaction:
-            shortfalls.append(Shortfall(nearest.code, "an interaction", month.last))
+            shortfalls.append(short(nearest, "an interaction", "interaction"))
     return tuple(shortfalls)
 
 
 def _by_therapist(work: Sequence[Stretch]) -> bool:
-    return any(stretch.by in _THERAPISTS for stretch in work)
+    return any(stretch.by in THERAPISTS for stretch in work)
 
 
 def _blocks(
@@ -179,14 +225,18 @@ def _take(work: list[Stretch], seconds: float) -> tuple[list[Stretch], list[Stre
 def _lines(
     account: Account,
     rule_set: RuleSet,
+    payer: PayerProfile,
     month: Month,
     blocks: Sequence[_Block],
     facts: dict[str, object],
+    further: Sequence[Reason],
+    first_talk: date,
 ) -> list[Charge]:
     """One charge a code and assistant modifier, units added up."""
     grouped: dict[tuple[str, str | None], list[_Block]] = {}
     for block in blocks:
-        modifier = _assistant_modifier(account, rule_set, block)
+        used = payer.settings.therapy_modifiers
+        modifier = _assistant_modifier(account, rule_set, block) if used else None
         grouped.setdefault((block.rule.code, modifier), []).append(block)
     charges = []
     for (code, modifier), group in grouped.items():
@@ -205,7 +255,8 @@ def _lines(
                     rule_set.assistant_source,
                 )
             )
-        amount = rule_set.amounts.get(code)
+        amount = rule_set.amount(code)
+        worked = [part.local_date for block in group for part in block.parts]
         charges.append(
             Charge(
                 code=code,
@@ -214,10 +265,23 @@ def _lines(
                 first=month.first,
                 last=month.last,
                 amount=None if amount is None else amount * len(group),
-                reasons=tuple(reasons),
+                reasons=(*reasons, *further),
+                threshold_met=max(first_talk, _filled_on(rule, group, worked)),
             )
         )
     return charges
+
+
+def _filled_on(rule: CodeRule, group: Sequence[_Block], worked: Sequence[date]) -> date:
+    """The day on which the minutes of `group` were reached."""
+    if rule.each_minutes is not None:
+        return max(worked)
+    seconds = 0.0
+    for part in group[0].parts:
+        seconds += part.seconds
+        if seconds >= rule.minimum_minutes * 60:
+            return part.local_date
+    return max(worked)
 
 
 def _assistant_modifier(account: Account, rule_set: RuleSet, block: _Block) -> str | None:

@@ -7,180 +7,92 @@ never the amount.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import timedelta
 from decimal import Decimal
 
-from billing.account import Account, Billed, Block, Charge, OtherService, Reason, Shortfall, Tally
-from billing.device_periods import DevicePeriod, Findings, device_periods, device_supply, set_up
+from billing.account import Account, Block, Charge, Reason, Shortfall, Tally
+from billing.attribution import attribute
+from billing.device_periods import Findings, device_supply, set_up
+from billing.exclusions import billed_units, forbidden, to_review, without_base
 from billing.management import management, month_of
+from billing.modifiers import with_modifiers
+from billing.payers import UNKNOWN_PAYER, PayerProfile, Payers, load_payers
 from billing.rules import Rules, RuleSet, load_rules
-from rtm.ledger import CountableFacts, Interaction, countable
-
-MEDICARE = "medicare"
 
 
-def tally(account: Account, rules: Rules | None = None) -> Tally:
-    """Charges, shortfalls and blocks of `account` by `rules` (those shipped, if not given)."""
+def tally(account: Account, rules: Rules | None = None, payers: Payers | None = None) -> Tally:
+    """Charges, shortfalls and blocks of `account`.
+
+    By `rules` and the profile of its payer in `payers`, or those shipped. A payer without a
+    profile is billed by Medicare's rules, without amounts and marked for review.
+    """
     rules = load_rules() if rules is None else rules
-    facts, problems = _facts(account)
+    payers = load_payers() if payers is None else payers
+    payer = payers.get(account.payer, payers[UNKNOWN_PAYER])
+    account = replace(account, billed=tuple(line for line in account.billed if line.stands))
+    attributed = attribute(account, rules)
+    monitored = attributed.facts.dates_with(payer.settings.day_of_data)
     parts = (
-        set_up(account, rules, facts.monitored_dates),
-        device_supply(account, rules, facts.monitored_dates),
-        management(account, rules, facts),
+        set_up(account, rules, monitored),
+        device_supply(account, rules, payer, monitored),
+        management(account, rules, payer, attributed),
     )
-    charges, blocked = _allowed(account, rules, [c for part in parts for c in part.charges])
-    if account.episode.consent is None:
-        charges, blocked = [], [*_without_consent(account, rules, charges), *blocked]
-    lines = [_with_modifiers(account, rules, charge) for charge in charges]
+    found = [charge for part in parts for charge in part.charges]
+    charges, blocked = _allowed(account, rules, payer, found)
+    if payer.settings.consent_required and account.episode.consent is None and not found:
+        blocked.append(_no_consent(account, rules))
+    lines = [_finished(account, rules, payer, charge) for charge in charges]
     return Tally(
         charges=tuple(sorted(lines, key=lambda line: (line.last, line.code, line.modifiers))),
         shortfalls=tuple(
             shortfall
             for part in parts
             for shortfall in part.shortfalls
-            if not _was_billed(account, shortfall, rules)
+            if payer.covers(shortfall.code) and not _was_billed(account, shortfall, rules)
         ),
-        blocked=(*_distinct(parts), *blocked, *problems),
+        blocked=(*_distinct(parts), *blocked, *attributed.blocked),
     )
 
 
-def _facts(account: Account) -> tuple[CountableFacts, list[Block]]:
-    """The facts inside the episode and after consent, and why others don't count."""
-    local = [
-        (talk.id, talk.at.astimezone(account.time_zone).date())
-        for talk in (*account.ledger.interactions, *_replaced_talks(account))
-    ]
-    facts = countable(account.ledger, account.as_of, local)
-    problems = [Block("RTM", "ledger", f"{p.fact_id}: {p.why}") for p in facts.problems]
-    talk_day = dict(local)
-
-    def inside(day: date) -> bool:
-        return account.episode.covers(day, account.time_zone)
-
-    recorded = [day.local_date for day in facts.days]
-    recorded += [entry.local_date for entry in facts.time]
-    recorded += [talk_day[talk.id] for talk in facts.interactions]
-    outside = sorted({day.isoformat() for day in recorded if not inside(day)})
-    if outside:
-        first = account.episode.counts_from(account.time_zone)
-        why = f"recorded before consent and start ({first}) or after the end: {', '.join(outside)}"
-        problems.append(Block("RTM", "outside_episode", why))
-    return (
-        replace(
-            facts,
-            days=tuple(day for day in facts.days if inside(day.local_date)),
-            time=tuple(entry for entry in facts.time if inside(entry.local_date)),
-            interactions=tuple(t for t in facts.interactions if inside(talk_day[t.id])),
-        ),
-        problems,
-    )
-
-
-def _replaced_talks(account: Account) -> list[Interaction]:
-    return [
-        correction.replacement
-        for correction in account.ledger.corrections
-        if isinstance(correction.replacement, Interaction)
-    ]
-
-
-def _without_consent(account: Account, rules: Rules, charges: list[Charge]) -> list[Block]:
-    """Each charge that waits for consent; one block for the whole where there is none yet."""
+def _no_consent(account: Account, rules: Rules) -> Block:
+    """One block for the whole where there is no charge yet that consent holds."""
     rule_set = rules.on(account.episode.start)
-    source = f" ({rule_set.consent_source})" if rule_set else ""
-    why = f"no consent of the patient is recorded{source}"
-    codes = dict.fromkeys(charge.code for charge in charges)
-    return [Block(code, "consent", why) for code in codes or ("RTM",)]
+    # No rules may be loaded for the start, and yet nothing leaves without consent.
+    source = rule_set.consent_source if rule_set else "house policy: nothing leaves without consent"
+    why = f"no consent of the patient is recorded ({source})"
+    return Block("RTM", "consent", why, {"consent": None}, source)
 
 
 def _allowed(
-    account: Account, rules: Rules, charges: list[Charge]
+    account: Account, rules: Rules, payer: PayerProfile, charges: list[Charge]
 ) -> tuple[list[Charge], list[Block]]:
     """What is left after exclusions and what was billed before."""
     kept: list[Charge] = []
     blocked: list[Block] = []
+    deducted: Counter[tuple[str, str]] = Counter()
     for charge in charges:
         rule_set = _rule_set(rules, charge)
-        block = _excluded(account, rule_set, rules, charge)
+        block = forbidden(account, rules, rule_set, payer, charge)
+        block = block or without_base(account, rule_set, charge, kept)
         if block is not None:
             blocked.append(block)
             continue
-        left = _not_yet_billed(account, rules, charge, kept)
-        if left is not None:
-            kept.append(left)
+        # Units with and without CQ are two lines, but what left before is taken off once.
+        line = (charge.code, charge.first.isoformat())
+        spent = min(charge.units, billed_units(account, rule_set, charge) - deducted[line])
+        deducted[line] += spent
+        if spent < charge.units:
+            kept.append(_less(charge, spent))
     return kept, blocked
 
 
-def _excluded(account: Account, rule_set: RuleSet, rules: Rules, charge: Charge) -> Block | None:
-    first, last = _exclusive_span(account, rules, charge)
-    lines: list[OtherService | Billed] = [*account.other_services, *account.billed]
-    for line in lines:
-        if line.code in rule_set.exclusive_services and first <= line.date <= last:
-            why = f"{line.code} (RPM) was billed on {line.date} in the same period"
-            return Block(charge.code, f"{rule_set.id}.exclusive_services", why)
-    for service in account.other_services:
-        if not first <= service.date <= last:
-            continue
-        ours = service.npi is not None and service.npi == account.episode.practitioner_npi
-        if service.code in rules.known_codes and not ours:
-            who = f"NPI {service.npi}" if service.npi else "another practitioner"
-            why = f"{who} billed {service.code} on {service.date} in the same period"
-            return Block(charge.code, f"{rule_set.id}.practitioner_exclusive", why)
-    for billed in account.billed:
-        excludes = rule_set.codes[charge.code].excludes
-        if billed.code in excludes and charge.first <= billed.date <= charge.last:
-            why = f"{billed.code} was billed on {billed.date} for the same period"
-            return Block(charge.code, f"{rule_set.id}.{charge.code}.excludes", why)
-    return None
-
-
-def _exclusive_span(account: Account, rules: Rules, charge: Charge) -> tuple[date, date]:
-    """The time in which another's RPM or RTM claim stands against this charge.
-
-    RTM and RPM exclude each other by 30-day period; a month is held against the periods that
-    reach into it.
-    """
-    if _rule_set(rules, charge).codes[charge.code].period == "month":
-        touching = [p for p in device_periods(account, rules) if _overlap(p, charge)]
-        return (
-            min([charge.first, *(p.first for p in touching if p.full_last <= charge.last)]),
-            charge.last,
-        )
-    period = next(
-        p for p in device_periods(account, rules) if p.first <= charge.last <= p.full_last
-    )
-    return min(period.first, charge.first), period.full_last
-
-
-def _overlap(period: DevicePeriod, charge: Charge) -> bool:
-    return period.first <= charge.last and charge.first <= period.full_last
-
-
-def _not_yet_billed(
-    account: Account, rules: Rules, charge: Charge, kept: list[Charge]
-) -> Charge | None:
-    """`charge` less the units that left before, whatever their modifiers."""
-    earlier = sum(
-        billed.units
-        for billed in account.billed
-        if billed.code == charge.code and _same_window(account, rules, charge, billed.date)
-    )
-    sibling = sum(
-        line.units for line in kept if line.code == charge.code and line.first == charge.first
-    )
-    spent = max(0, earlier - sibling) if sibling else earlier
+def _less(charge: Charge, spent: int) -> Charge:
+    """`charge` without the `spent` units."""
     units = charge.units - spent
-    if units <= 0:
-        return None
     amount = None if charge.amount is None else charge.amount / charge.units * units
     return replace(charge, units=units, amount=amount)
-
-
-def _same_window(account: Account, rules: Rules, charge: Charge, day: date) -> bool:
-    if _rule_set(rules, charge).codes[charge.code].period == "episode":
-        return min(charge.first, account.episode.start) <= day <= (account.episode.end or date.max)
-    return charge.first <= day <= charge.last
 
 
 def _was_billed(account: Account, shortfall: Shortfall, rules: Rules) -> bool:
@@ -199,31 +111,40 @@ def _was_billed(account: Account, shortfall: Shortfall, rules: Rules) -> bool:
     )
 
 
-def _with_modifiers(account: Account, rules: Rules, charge: Charge) -> Charge:
-    """GP/GO/GN first, CQ/CO second, KX third; no national amount for a payer that has its own."""
+def _finished(account: Account, rules: Rules, payer: PayerProfile, charge: Charge) -> Charge:
+    """With the payer's date of service and amount, modifiers, and what needs a look."""
     rule_set = _rule_set(rules, charge)
-    plan = account.episode.therapy_plan
-    modifiers = ([plan] if plan else []) + list(charge.modifiers)
-    reasons = list(charge.reasons)
-    threshold = rule_set.therapy_threshold.get(plan or "")
-    so_far = account.therapy_allowed_to_date
-    if threshold is not None and so_far is not None and so_far > threshold:
-        modifiers.append("KX")
-        reasons.append(
-            Reason(
-                f"{rule_set.id}.therapy_threshold",
-                {"allowed_to_date": str(so_far), "threshold": str(threshold)},
-                rule_set.therapy_threshold_source,
-            )
-        )
-    return replace(
-        charge,
-        modifiers=tuple(modifiers),
-        amount=None
-        if charge.amount is None or account.payer != MEDICARE
-        else charge.amount.quantize(Decimal("0.01")),
-        reasons=tuple(reasons),
+    dated = replace(charge, dated_by=payer.settings.date_of_service)
+    steps = to_review(account, rule_set, dated)
+    if dated.dated_by != "last_day":
+        span = [dated.service_from.isoformat(), dated.service_date.isoformat()]
+        steps.append(payer.reason("date_of_service", {"date_of_service": span}))
+    if payer.id == UNKNOWN_PAYER:
+        why = "house policy: Medicare's rules were used, as no profile of this payer is loaded"
+        steps.append(Reason("review.no_payer_profile", {"payer": account.payer}, why))
+    amount = _amount(payer, dated)
+    return with_modifiers(
+        account,
+        rule_set,
+        payer,
+        replace(dated, amount=amount, reasons=(*dated.reasons, *steps)),
     )
+
+
+def _amount(payer: PayerProfile, charge: Charge) -> Decimal | None:
+    """For all units: the national amount, or the payer's own, or None where neither is known."""
+    amount = charge.amount
+    if payer.settings.amounts is not None:
+        day = charge.service_date
+        amount = next(
+            (
+                own.amount * charge.units
+                for own in payer.settings.amounts
+                if own.code == charge.code and own.valid_from <= day <= own.valid_to
+            ),
+            None,
+        )
+    return None if amount is None else amount.quantize(Decimal("0.01"))
 
 
 def _rule_set(rules: Rules, charge: Charge) -> RuleSet:

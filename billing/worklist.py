@@ -121,7 +121,7 @@ def _state(
     missed: tuple[Shortfall, ...],
     waits: bool,
 ) -> State:
-    if blocked:
+    if any(_wants_a_decision(block) for block in blocked):
         return "blocked"
     if to_review:
         return "review"
@@ -132,3 +132,8 @@ def _state(
     if steps:
         return "short"
     return "missed" if missed else "quiet"
+
+
+def _wants_a_decision(block: Block) -> bool:
+    """Not where a fact does not count because of what it is, as a text message's minutes."""
+    return block.rule != "outside_episode" and ".activities." not in block.rule

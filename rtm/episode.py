@@ -42,7 +42,8 @@ class Episode:
     """One episode; a new device or a pause inside it starts no new one.
 
     `start` is the day monitoring began; `end` its last day. `practitioner_npi` is the
-    practitioner of record, who alone bills RTM for this patient.
+    practitioner of record, who alone bills RTM for this patient. `plan_of_care` names the
+    certified plan (its id or date): a new episode has a new one.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Episode:
     therapy_plan: TherapyPlan | None
     practitioner_npi: str | None = None
     no_other_monitoring_attested_at: datetime | None = None
+    plan_of_care: str | None = None
 
     def set_up_on(self, zone: ZoneInfo) -> date | None:
         """The day on which set-up and teaching were completed, in the patient's `zone`."""

@@ -6,20 +6,30 @@ reason. Whatever is counted is counted afresh from the facts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
 ProviderKind = Literal["physician", "npp", "pt", "ot", "slp", "pta", "ota", "clinical_staff"]
 InteractionKind = Literal["phone", "video", "in_person", "message"]
+
+# What came on a monitored day: an exercise session, a report by the patient, a scored outcome
+# measure, a message, or nothing but a log-in.
+DataKind = Literal["session", "self_report", "prom", "message", "log_in"]
+
+# House policy, as no source defines a day of data: a session, or a scored or self-reported
+# response to therapy. An organisation may choose otherwise, but a log-in alone is never data.
+DAY_OF_DATA: frozenset[DataKind] = frozenset({"session", "self_report", "prom"})
+NEVER_DATA: frozenset[DataKind] = frozenset({"log_in"})
 
 
 @dataclass(frozen=True)
 class MonitoredDay:
     """A day, in the patient's own time zone, on which data came.
 
-    `captured_at` is when it was measured or reported, `received_at` when it reached us.
+    `captured_at` is when it was measured or reported, `received_at` when it reached us. A fact
+    recorded before `kind` existed has none; `data_kind` reads it from `self_report`.
     """
 
     id: str
@@ -28,6 +38,12 @@ class MonitoredDay:
     received_at: datetime | None = None
     session_id: str | None = None
     self_report: bool = False
+    kind: DataKind | None = None
+
+    @property
+    def data_kind(self) -> DataKind:
+        """What kind of data came, also for facts that recorded only `self_report`."""
+        return self.kind or ("self_report" if self.self_report else "session")
 
 
 @dataclass(frozen=True)
@@ -36,6 +52,8 @@ class TimeEntry:
 
     With `start` and `end`, overlaps with other entries can be told and are counted once.
     `seconds` may be less than lies between the two (a timer that stood idle), never more counts.
+    `supervised_by` is the NPI under whom an assistant or staff worked; without it, the
+    practitioner of record.
     """
 
     id: str
@@ -47,17 +65,22 @@ class TimeEntry:
     end: datetime | None = None
     npi: str | None = None
     source: Literal["timer", "manual"] = "manual"
+    supervised_by: str | None = None
 
 
 @dataclass(frozen=True)
 class Interaction:
-    """A contact with patient or caregiver. Only a live one (not `message`) is interactive."""
+    """A contact with patient or caregiver. Only a live one (not `message`) is interactive.
+
+    `by` is the kind of provider who held it, None where that was not recorded.
+    """
 
     id: str
     at: datetime
     kind: InteractionKind
     seconds: int = 0
     npi: str | None = None
+    by: ProviderKind | None = None
 
     @property
     def is_live(self) -> bool:
@@ -160,7 +183,12 @@ class CountableFacts:
     @property
     def monitored_dates(self) -> tuple[date, ...]:
         """Distinct calendar days with data, ascending: two sessions on one day are one."""
-        return tuple(sorted({day.local_date for day in self.days}))
+        return self.dates_with(DAY_OF_DATA)
+
+    def dates_with(self, kinds: Collection[DataKind]) -> tuple[date, ...]:
+        """Distinct calendar days with data of one of `kinds`; a log-in alone is never data."""
+        counting = frozenset(kinds) - NEVER_DATA
+        return tuple(sorted({day.local_date for day in self.days if day.data_kind in counting}))
 
 
 def countable(
@@ -200,8 +228,13 @@ def _problem(fact: Fact, as_of: date, local: dict[str, date]) -> str | None:
         day = fact.local_date
         if fact.seconds <= 0:
             return f"{what} has {fact.seconds} seconds"
-        if fact.start and fact.end and fact.end <= fact.start:
+        if (fact.start is None) != (fact.end is None):
+            return f"{what} has a start without an end, or an end without a start"
+        if fact.start and fact.end and fact.end.astimezone(UTC) <= fact.start.astimezone(UTC):
             return f"{what} ends before it starts"
+        # The practice's date and the clock's may differ by a time zone, never by two days.
+        if fact.start and abs(fact.start.date() - day) > timedelta(days=1):
+            return f"{what} has clock times of {fact.start.date()}"
     else:
         day = local.get(fact.id, fact.at.date())
         what = f"the interaction of {day}"
@@ -244,14 +277,17 @@ _PRECEDENCE: tuple[ProviderKind, ...] = (
 
 
 def without_overlap(
-    entries: Sequence[TimeEntry], taken: Sequence[tuple[datetime, datetime]] = ()
+    entries: Sequence[TimeEntry],
+    taken: Sequence[tuple[datetime, datetime]] = (),
+    taken_from: Mapping[str, Sequence[tuple[datetime, datetime]]] | None = None,
 ) -> tuple[Stretch, ...]:
     """`entries` as stretches in which no minute counts twice.
 
     A minute logged by two people belongs to the one of higher standing (a PT before a PTA);
-    time inside `taken` (a visit billed otherwise) belongs to nobody here. Entries without
-    clock times are taken as they are. An entry never yields more than its `seconds`: what the
-    clock shows beyond them (a timer that stood idle) is left off at its end.
+    time inside `taken` (a visit billed otherwise) belongs to nobody here, and time in
+    `taken_from` not to the entry of that id (its author worked on something else). Entries
+    without clock times are taken as they are. An entry never yields more than its `seconds`:
+    what the clock shows beyond them (a timer that stood idle) is left off at its end.
     """
     unclocked: list[Stretch] = []
     clocked: list[tuple[datetime, datetime, TimeEntry]] = []
@@ -260,15 +296,16 @@ def without_overlap(
             stretch = Stretch(entry.local_date, float(entry.seconds), entry.by, entry.id)
             unclocked.append(stretch)
         else:
-            clocked.append((entry.start, entry.end, entry))
+            clocked.append((*_in_utc(entry.start, entry.end), entry))
     clocked.sort(key=lambda item: (_PRECEDENCE.index(item[2].by), item[0], item[2].id))
-    claimed = list(taken)
+    claimed = [_in_utc(*span) for span in taken]
     placed: list[tuple[datetime, Stretch]] = []
     for start, end, entry in clocked:
         allowance = float(entry.seconds)
         if int((end - start).total_seconds()) == entry.seconds:
             allowance = (end - start).total_seconds()  # only the fraction was cut off
-        for free_start, free_end in _free(start, end, claimed):
+        elsewhere = [_in_utc(*span) for span in (taken_from or {}).get(entry.id, ())]
+        for free_start, free_end in _free(start, end, [*claimed, *elsewhere]):
             seconds = min(allowance, (free_end - free_start).total_seconds())
             if seconds > 0:
                 stretch = Stretch(entry.local_date, seconds, entry.by, entry.id)
@@ -277,6 +314,11 @@ def without_overlap(
                 allowance -= seconds
     in_time = [stretch for _, stretch in sorted(placed, key=lambda item: item[0])]
     return tuple(sorted([*unclocked, *in_time], key=lambda stretch: stretch.local_date))
+
+
+def _in_utc(start: datetime, end: datetime) -> tuple[datetime, datetime]:
+    """Two clock times of one zone are subtracted as wall clocks: wrong by an hour over a change."""
+    return start.astimezone(UTC), end.astimezone(UTC)
 
 
 def _free(

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.accounts import payer_kind
+from app.accounts import payer_profile
 from app.billing_office.month import PatientMonth
 from app.rtm_book import current_episode
 from app.store import PractitionerRow, Tenant
@@ -22,7 +22,7 @@ from billing.claim import (
     Subscriber,
     pointers_for,
 )
-from billing.tally import MEDICARE
+from billing.payers import MEDICARE
 
 _MEDICARE_FILING, _COMMERCIAL_FILING = "MB", "CI"
 
@@ -47,7 +47,7 @@ def build_claim(
     coverage = patient.billing.get("coverage") or {}
     facts = patient.demographics
     diagnoses = tuple(patient.billing.get("diagnoses") or ())
-    medicare = payer_kind(patient) == MEDICARE
+    medicare = payer_profile(patient, practice) == MEDICARE
     return Claim(
         id=claim_id,
         billing_provider=_billing_provider(practice),

@@ -11,7 +11,7 @@ from decimal import Decimal
 from sqlalchemy import ColumnElement, delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.accounts import payer_kind, read_accounts
+from app.accounts import read_accounts
 from app.store import (
     ChargeApprovalRow,
     ClaimLineRow,
@@ -24,8 +24,8 @@ from app.store import (
     to_document,
 )
 from billing.account import Account, Charge
-from billing.rules import load_rules
-from billing.tally import MEDICARE, tally
+from billing.payers import prices_on
+from billing.tally import tally
 from billing.worklist import (
     STATES,
     Activity,
@@ -108,7 +108,7 @@ def refresh(db: Session, month: str, today: date, now: datetime, at_most: int) -
         if row is None:
             row = PatientMonthRow(patient_id=patient.id, month=month)
             db.add(row)
-        line = _line(patient, accounts[patient.id], first, last, approved.get(patient.id, ()))
+        line = _line(accounts[patient.id], first, last, approved.get(patient.id, ()))
         _fill(row, patient, accounts[patient.id], line, activity(accounts[patient.id], first, last))
         db.add_all(_charge_rows(patient, month, line))
         row.as_of, row.computed_at, row.stale = today, now, False
@@ -209,16 +209,14 @@ def _approved(db: Session, patient_ids: Sequence[int]) -> dict[int, list[ChargeI
 
 
 def _line(
-    patient: PatientRow,
     account: Account,
     first: date,
     last: date,
     approved: Sequence[ChargeIdentity],
 ) -> WorklistRow:
-    rule_set = load_rules().on(last)
-    national = rule_set is not None and payer_kind(patient) == MEDICARE
-    prices = rule_set.amounts if rule_set is not None and national else None
-    return worklist_row(tally(account), first, last, account.as_of, prices, approved)
+    return worklist_row(
+        tally(account), first, last, account.as_of, prices_on(account.payer, last), approved
+    )
 
 
 def _fill(

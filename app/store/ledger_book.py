@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, event
+from sqlalchemy import ForeignKey, Index, event
 from sqlalchemy.orm import Mapped, Mapper, mapped_column
 
 from app.store.base import Base, TenantOwned
@@ -23,9 +23,14 @@ class EpisodeRow(TenantOwned, Base):
 
 
 class LedgerFactRow(TenantOwned, Base):
-    """One fact of `rtm.ledger`; a correction is a further row, never an edit."""
+    """One fact of `rtm.ledger`; a correction is a further row, never an edit.
+
+    `npi`, `began_at` and `ended_at` repeat those of a time entry with clock times, so that the
+    same minute logged for two patients is found.
+    """
 
     __tablename__ = "ledger_fact"
+    __table_args__ = (Index("ix_ledger_fact_busy", "tenant_id", "npi", "began_at"),)
 
     id: Mapped[str] = mapped_column(primary_key=True)
     patient_id: Mapped[int] = mapped_column(ForeignKey("patient.id"), index=True)
@@ -34,6 +39,9 @@ class LedgerFactRow(TenantOwned, Base):
     document: Mapped[dict[str, Any]]
     recorded_at: Mapped[datetime]
     recorded_by: Mapped[str]
+    npi: Mapped[str | None]
+    began_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
 
 
 class FactIsFinal(RuntimeError):

@@ -19,9 +19,11 @@ from typing import Any, Literal
 import yaml
 from jsonschema import Draft202012Validator
 
-from rtm.episode import DeviceSystem
+from rtm.episode import DeviceSystem, TherapyPlan
+from rtm.ledger import ProviderKind
 
 Period = Literal["episode", "device", "month"]
+OncePer = Literal["episode", "period", "month"]
 
 
 class InvalidRules(ValueError):
@@ -30,12 +32,16 @@ class InvalidRules(ValueError):
 
 @dataclass(frozen=True)
 class CodeRule:
-    """When one code may be charged, and on what authority. Days and minutes are inclusive."""
+    """When one code may be charged, and on what authority. Days and minutes are inclusive.
+
+    `once_per` is None for a code that is charged in units.
+    """
 
     code: str
     label: str
     period: Period
     source: str
+    once_per: OncePer | None = None
     system: DeviceSystem | None = None
     minimum_days: int = 0
     maximum_days: int | None = None
@@ -46,6 +52,53 @@ class CodeRule:
     interaction: bool = False
     assistant_modifier: bool = False
     excludes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Amount:
+    """A national amount for one unit. `recalled` marks one that no source confirmed."""
+
+    amount: Decimal
+    source: str
+    recalled: bool = False
+
+
+@dataclass(frozen=True)
+class ExcludedActivity:
+    """Work whose minutes never count. `names` are how an entry's activity may begin."""
+
+    id: str
+    names: tuple[str, ...]
+    why: str
+    source: str
+
+
+@dataclass(frozen=True)
+class Providers:
+    """Who may bill, and whose minutes count by therapy plan (None: outside one).
+
+    `incident_to` work under the practitioner of record; those of `direct_supervision` only with
+    that practitioner at hand.
+    """
+
+    may_bill: frozenset[ProviderKind]
+    minutes_count: Mapping[TherapyPlan | None, frozenset[ProviderKind]]
+    incident_to: frozenset[ProviderKind]
+    direct_supervision: frozenset[ProviderKind]
+    source: str
+
+
+@dataclass(frozen=True)
+class NcciPair:
+    """A procedure-to-procedure edit: `column_2` is denied beside `column_1` on one date.
+
+    `indicator` 1 lets a modifier of a distinct service separate the two, 0 never.
+    """
+
+    column_1: str
+    column_2: str
+    indicator: Literal[0, 1]
+    source: str
 
 
 @dataclass(frozen=True)
@@ -68,7 +121,22 @@ class RuleSet:
     therapy_threshold_source: str
     practitioner_source: str
     consent_source: str
-    amounts: Mapping[str, Decimal]
+    providers: Providers
+    excluded_activities: tuple[ExcludedActivity, ...]
+    activities_source: str
+    refused_facilities: Mapping[str, str]
+    institutional_facilities: frozenset[str]
+    facilities_source: str
+    global_surgery_source: str
+    ncci_pairs: tuple[NcciPair, ...]
+    ncci_source: str
+    national: Mapping[str, Amount]
+    absent_amounts: Mapping[str, str]
+
+    def amount(self, code: str) -> Decimal | None:
+        """The national amount for one unit, None where no source gave one."""
+        line = self.national.get(code)
+        return None if line is None else line.amount
 
     def of_period(self, period: Period) -> tuple[CodeRule, ...]:
         return tuple(rule for rule in self.codes.values() if rule.period == period)
@@ -157,7 +225,39 @@ def _rule_set(name: str, document: dict[str, Any]) -> RuleSet:
         therapy_threshold_source=document["therapy_threshold"]["source"],
         practitioner_source=document["practitioner_exclusive"]["source"],
         consent_source=document["consent"]["source"],
-        amounts={code: Decimal(line["amount"]) for code, line in document["amounts"].items()},
+        providers=_providers(document["providers"]),
+        excluded_activities=tuple(
+            ExcludedActivity(id, tuple(line["names"]), line["why"], line["source"])
+            for id, line in document["activities"]["excluded"].items()
+        ),
+        activities_source=document["activities"]["source"],
+        refused_facilities=document["facilities"]["refused"],
+        institutional_facilities=frozenset(document["facilities"]["institutional_claim"]),
+        facilities_source=document["facilities"]["source"],
+        global_surgery_source=document["global_surgery"]["source"],
+        ncci_pairs=tuple(NcciPair(**pair) for pair in document["ncci"]["pairs"]),
+        ncci_source=document["ncci"]["source"],
+        national={
+            code: Amount(Decimal(line["amount"]), line["source"], line.get("recalled", False))
+            for code, line in document["amounts"].items()
+            if "amount" in line
+        },
+        absent_amounts={
+            code: line["absent"] for code, line in document["amounts"].items() if "absent" in line
+        },
+    )
+
+
+def _providers(document: dict[str, Any]) -> Providers:
+    return Providers(
+        may_bill=frozenset(document["may_bill"]),
+        minutes_count={
+            None if plan == "none" else plan: frozenset(kinds)
+            for plan, kinds in document["minutes_count"].items()
+        },
+        incident_to=frozenset(document["incident_to"]),
+        direct_supervision=frozenset(document["direct_supervision"]),
+        source=document["source"],
     )
 
 
@@ -169,6 +269,11 @@ def _check_codes(name: str, codes: Mapping[str, CodeRule], amounts: Mapping[str,
 
     known("amounts", list(amounts))
     for rule in codes.values():
+        if rule.code not in amounts:
+            raise InvalidRules(f"{name}: {rule.code} has neither an amount nor why it is absent")
+        by_clock = {"episode": "episode", "device": "period", "month": "month"}[rule.period]
+        if rule.once_per != (None if rule.each_minutes else by_clock):
+            raise InvalidRules(f"{name}: {rule.code} must be once per {by_clock}, or have units")
         known(f"{rule.code} excludes", rule.excludes)
         for other in rule.excludes:
             if rule.code not in codes[other].excludes:

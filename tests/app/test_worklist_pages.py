@@ -5,19 +5,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import func, select, update
 
+from app.accounts import read_accounts
 from app.billing_office.export import ExportRefused, export_month
 from app.billing_office.month import out_of_date_count, refresh
 from app.billing_office.worklist import PAGE_SIZE, Filter, listing, summary
 from app.demo import walk
 from app.demo.browser import Browser, DemoFailed
 from app.jobs.tally import needs_tally, tally_tenant
-from app.store import PatientMonthRow, PractitionerRow, Tenant, mark_stale
+from app.rtm_book import Interval, record_timer_interval
+from app.store import PatientMonthRow, PatientRow, PractitionerRow, Tenant, mark_stale
+from billing.account import Account
+from billing.attribution import attribute
+from billing.rules import load_rules
+from rtm.ledger import Stretch, without_overlap
 from tests.app.synthetic_practice import Monitored, write_practice
 from tests.conftest import World
 
@@ -203,3 +210,29 @@ def test_tallying_again_keeps_one_row_a_patient_and_month(world: World) -> None:
             refresh(db, MONTH, NOW.date(), NOW, 10)
     with world.context.database.begin(world.tenant_id) as db:
         assert db.scalar(select(func.count(PatientMonthRow.id))) == 1
+
+
+# Minutes -----------------------------------------------------------------------------------------
+
+
+def test_a_minute_logged_for_two_patients_counts_for_the_one_opened_first(world: World) -> None:
+    first, second = people(world, replace(BILLABLE, minutes=0), replace(TALKLESS, minutes=0))
+    nine = datetime(2026, 10, 14, 14, tzinfo=UTC)
+    with world.context.database.begin(world.tenant_id) as db:
+        therapist = _therapist(world)
+        db.add(therapist)
+        db.flush()
+        for patient, begins in ((first, nine), (second, nine + timedelta(minutes=2))):
+            interval = Interval(str(uuid4()), begins, begins + timedelta(minutes=5))
+            assert record_timer_interval(db, patient, therapist, interval, now=NOW)
+        patients = [db.get_one(PatientRow, id_) for id_ in (first, second)]
+        accounts = read_accounts(db, patients, NOW.date())
+    counted = {
+        id_: [stretch.seconds for stretch in _work(accounts[id_])] for id_ in (first, second)
+    }
+    assert counted == {first: [300.0], second: [120.0]}
+
+
+def _work(account: Account) -> tuple[Stretch, ...]:
+    attributed = attribute(account, load_rules())
+    return without_overlap(attributed.facts.time, attributed.visits, attributed.taken_from)

@@ -124,9 +124,24 @@ def _backwards(document: dict[str, Any]) -> None:
     document["valid_to"] = "2025-01-01"
 
 
+def _no_amount(document: dict[str, Any]) -> None:
+    del document["amounts"]["98977"]
+
+
+def _amount_and_absent(document: dict[str, Any]) -> None:
+    document["amounts"]["98977"]["absent"] = "nobody knows"
+
+
+def _twice_a_month(document: dict[str, Any]) -> None:
+    del document["codes"]["98980"]["once_per"]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (_no_amount, "98977 has neither an amount nor why"),
+        (_amount_and_absent, "98977"),
+        (_twice_a_month, "98980 must be once per month"),
         (_no_source, "source"),
         (_unknown_code, "98999"),
         (_unknown_field, "minimun_minutes"),
@@ -158,3 +173,37 @@ def test_overlapping_rule_sets_are_refused(tmp_path: Path) -> None:
     (folder / "second.yaml").write_text(second)
     with pytest.raises(InvalidRules, match="begins before"):
         read_rules(folder)
+
+
+def test_a_gap_between_rule_sets_is_allowed_and_has_no_rules(tmp_path: Path) -> None:
+    def begin_in_february(document: dict[str, Any]) -> None:
+        document["valid_from"] = "2026-02-01"
+
+    folder = _changed(tmp_path, begin_in_february)
+    earlier = files("billing.rules").joinpath("rtm-2025.yaml").read_text("utf-8")
+    (folder / "rtm-2025.yaml").write_text(earlier)
+    rules = read_rules(folder)
+    assert rules.on(date(2026, 1, 15)) is None
+    assert rules.on(date(2026, 2, 1)) is not None
+
+
+def test_every_code_has_an_amount_or_the_reason_for_none() -> None:
+    for rule_set in load_rules().sets:
+        assert rule_set.national.keys() | rule_set.absent_amounts.keys() == rule_set.codes.keys()
+        assert not rule_set.national.keys() & rule_set.absent_amounts.keys()
+
+
+def test_what_is_only_recalled_is_marked() -> None:
+    for rule_set in load_rules().sets:
+        for amount in rule_set.national.values():
+            assert amount.recalled == ("recalled" in amount.source)
+
+
+def test_once_per_rules_are_data() -> None:
+    rule_set = load_rules().on(date(2026, 7, 1))
+    assert rule_set is not None
+    once = {code: rule.once_per for code, rule in rule_set.codes.items()}
+    assert once["98975"] == "episode"
+    assert once["98977"] == once["98985"] == "period"
+    assert once["98979"] == once["98980"] == "month"
+    assert once["98981"] is None

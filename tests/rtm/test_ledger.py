@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from rtm.ledger import (
     Correction,
+    DataKind,
     Fact,
     FactProblem,
     Interaction,
@@ -249,3 +251,57 @@ def test_the_standing_facts_do_not_depend_on_the_order_of_corrections(
     forwards = Ledger(time=entries, corrections=tuple(corrections)).facts()
     backwards = Ledger(time=entries, corrections=tuple(reversed(corrections))).facts()
     assert forwards == backwards
+
+
+def test_a_fact_of_before_kinds_existed_has_one() -> None:
+    assert DAY.data_kind == "session"
+    assert replace(DAY, self_report=True).data_kind == "self_report"
+    assert replace(DAY, kind="prom").data_kind == "prom"
+
+
+@pytest.mark.parametrize("kinds", [{"log_in"}, {"log_in", "session", "message"}])
+def test_a_log_in_alone_is_never_data(kinds: set[DataKind]) -> None:
+    facts = countable(Ledger(days=(replace(DAY, kind="log_in"),)), AS_OF)
+    assert facts.dates_with(kinds) == facts.monitored_dates == ()
+
+
+def test_a_message_is_data_only_where_it_is_asked_for() -> None:
+    facts = countable(Ledger(days=(replace(DAY, kind="message"),)), AS_OF)
+    assert facts.monitored_dates == ()
+    assert facts.dates_with({"message"}) == (DAY.local_date,)
+
+
+@pytest.mark.parametrize(
+    ("day", "start", "end", "minutes"),
+    [
+        (date(2026, 3, 8), datetime(2026, 3, 8, 1, 50), datetime(2026, 3, 8, 3, 10), 20),
+        (date(2026, 11, 1), datetime(2026, 11, 1, 1, 50), datetime(2026, 11, 1, 1, 10, fold=1), 20),
+    ],
+    ids=["spring", "autumn"],
+)
+def test_an_entry_over_a_change_of_clocks_is_as_long_as_it_was(
+    day: date, start: datetime, end: datetime, minutes: int
+) -> None:
+    zone = ZoneInfo("America/Chicago")
+    begun, ended = start.replace(tzinfo=zone), end.replace(tzinfo=zone)
+    entry = TimeEntry("e", day, minutes * 60, "pt", "review", begun, ended)
+    assert countable(Ledger(time=(entry,)), date(2026, 12, 1)).problems == ()
+    assert [stretch.seconds for stretch in without_overlap([entry])] == [minutes * 60]
+
+
+def test_clock_times_of_another_day_or_without_an_end_are_problems() -> None:
+    elsewhere = replace(timed("e", at(9), at(10)), local_date=date(2026, 3, 9))
+    open_ended = replace(timed("o", at(9), at(10)), end=None)
+    problems = countable(Ledger(time=(elsewhere, open_ended)), AS_OF).problems
+    assert [problem.fact_id for problem in problems] == ["e", "o"]
+    assert "clock times of 2026-03-05" in problems[0].why
+    assert "without an end" in problems[1].why
+
+
+def test_time_that_its_author_worked_elsewhere_is_taken_from_that_entry_only() -> None:
+    mine, theirs = timed("mine", at(9), at(10)), timed("theirs", at(9, 30), at(10), by="pta")
+    work = without_overlap([mine, theirs], taken_from={"mine": [(at(9, 30), at(10))]})
+    assert {stretch.entry_id: stretch.seconds for stretch in work} == {
+        "mine": 1800,
+        "theirs": 1800,
+    }
