@@ -22,7 +22,11 @@ def read_account(db: Session, patient: PatientRow, as_of: date) -> Account | Non
     episode = current_episode(db, patient.id)
     if episode is None:
         return None
-    lines = db.scalars(select(ClaimLineRow).where(ClaimLineRow.episode_id == episode.id))
+    lines = db.scalars(
+        select(ClaimLineRow).where(
+            ClaimLineRow.episode_id == episode.id, ClaimLineRow.released_at.is_(None)
+        )
+    )
     so_far = patient.billing.get("therapy_allowed_to_date")
     return Account(
         time_zone=ZoneInfo(patient.time_zone),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -13,14 +13,15 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.billing_office.claim_events import record_export
 from app.billing_office.claims import build_claim
 from app.billing_office.month import BadMonth, PatientMonth, read_month
 from app.context import Context
 from app.store import ClaimExportRow, ClaimLineRow, CounterRow, Tenant
-from billing.claim import Claim, ScrubFinding, scrub
+from billing.claim import Claim, ScrubFinding
 from billing.cms1500 import cms1500_csv
 from billing.hl7_dft import Routing, dft_p03
-from billing.rules import load_rules
+from billing.scrub import holds, scrub
 from billing.x12_837p import Interchange, write_837p
 
 Format = Literal["837p", "cms1500", "dft"]
@@ -32,7 +33,10 @@ class ExportRefused(ValueError):
 
 @dataclass(frozen=True)
 class ExportDone:
-    """`held` names the claims that stayed back and why; `again` marks a file made before."""
+    """`held` names the claims that stayed back and why; `again` marks a file made before.
+
+    `warned` says what somebody should know of the claims that left, each thing once.
+    """
 
     content: str
     claim_count: int
@@ -40,6 +44,7 @@ class ExportDone:
     total: Decimal
     held: tuple[str, ...]
     again: bool
+    warned: tuple[str, ...] = ()
 
 
 def export_month(context: Context, tenant_id: str, month: str, format_: str) -> ExportDone:
@@ -58,13 +63,13 @@ def export_month(context: Context, tenant_id: str, month: str, format_: str) -> 
             billable = [item for item in read_month(db, month, now.date()) if item.charges]
         except BadMonth as error:
             raise ExportRefused(str(error)) from None
-        ready, held = _scrubbed(db, tenant, billable, counter.value + 1)
+        ready, held, warned = _scrubbed(db, tenant, billable, counter.value + 1, now.date())
         if not ready:
             return _again(db, month, format_, held)
         counter.value += 1
         claims = [claim for _, claim in ready]
         content = _write(claims, format_, tenant, counter.value, now, [i for i, _ in ready])
-        _record(db, context, month, format_, counter.value, content, ready)
+        _record(db, context, month, format_, counter.value, content, ready, now.date())
         return ExportDone(
             content=content,
             claim_count=len(claims),
@@ -72,24 +77,35 @@ def export_month(context: Context, tenant_id: str, month: str, format_: str) -> 
             total=sum((claim.total for claim in claims), Decimal("0.00")),
             held=held,
             again=False,
+            warned=warned,
         )
 
 
 def _scrubbed(
-    db: Session, tenant: Tenant, billable: Sequence[PatientMonth], number: int
-) -> tuple[list[tuple[PatientMonth, Claim]], tuple[str, ...]]:
+    db: Session, tenant: Tenant, billable: Sequence[PatientMonth], number: int, today: date
+) -> tuple[list[tuple[PatientMonth, Claim]], tuple[str, ...], tuple[str, ...]]:
+    """The claims that may leave, why others stay, and warnings on those that leave."""
     ready: list[tuple[PatientMonth, Claim]] = []
     held: list[str] = []
-    known = load_rules().known_codes
+    warned: dict[str, list[str]] = {}
     for item in billable:
         # New in every export: what it names (CLM01, FT1-2, MSH-10) must never repeat.
         claim_id = f"{number:05d}{item.patient.id:05d}"
         claim = build_claim(db, tenant, item, claim_id)
-        findings = (claim,) if isinstance(claim, ScrubFinding) else scrub(claim, known)
-        held += [f"{finding.claim_id}: {finding.field} {finding.why}" for finding in findings]
-        if not findings and isinstance(claim, Claim):
+        findings = (claim,) if isinstance(claim, ScrubFinding) else scrub(claim, today)
+        if isinstance(claim, Claim) and not holds(findings):
             ready.append((item, claim))
-    return ready, tuple(held)
+            for finding in findings:
+                text = f"{finding.field}: {finding.why}; {finding.mend}"
+                warned.setdefault(text, []).append(claim_id)
+        else:
+            held += [_in_words(finding) for finding in findings]
+    return ready, tuple(held), tuple(f"{', '.join(ids)}: {text}" for text, ids in warned.items())
+
+
+def _in_words(finding: ScrubFinding) -> str:
+    mend = f"; {finding.mend}" if finding.mend else ""
+    return f"{finding.claim_id}: {finding.field} {finding.why}{mend}"
 
 
 def _write(
@@ -126,6 +142,7 @@ def _record(
     number: int,
     content: str,
     ready: Sequence[tuple[PatientMonth, Claim]],
+    today: date,
 ) -> None:
     export = ClaimExportRow(
         month=month,
@@ -152,8 +169,12 @@ def _record(
                     code=charge.code,
                     units=charge.units,
                     service_date=charge.service_date,
+                    claim_id=claim.id,
+                    line_id=line.id,
+                    modifiers=list(charge.modifiers),
                 )
             )
+        record_export(db, claim.id, number, at=context.now(), on=today)
 
 
 def _again(db: Session, month: str, format_: str, held: tuple[str, ...]) -> ExportDone:

@@ -62,12 +62,14 @@ def read_month(db: Session, month: str, as_of: date) -> list[PatientMonth]:
 
 
 def exported_lines(db: Session, month: str) -> list[ClaimLineRow]:
-    """What has left already for this month."""
+    """What has left already for this month and was not taken back."""
     first, last = month_bounds(month)
     return list(
         db.scalars(
             select(ClaimLineRow).where(
-                ClaimLineRow.service_date >= first, ClaimLineRow.service_date <= last
+                ClaimLineRow.service_date >= first,
+                ClaimLineRow.service_date <= last,
+                ClaimLineRow.released_at.is_(None),
             )
         )
     )

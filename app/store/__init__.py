@@ -3,6 +3,7 @@
 from app.store.access import LaunchRow, SignInRow
 from app.store.base import ALL_TENANTS, Base, Database, TenantMissing
 from app.store.care import ProgramRow, SessionRow
+from app.store.claim_events import ClaimEventRow, ClaimFileRow, EventIsFinal
 from app.store.claims import ClaimExportRow, ClaimLineRow, CounterRow
 from app.store.documents import from_document, to_document
 from app.store.ledger_book import EpisodeRow, FactIsFinal, LedgerFactRow
@@ -13,11 +14,14 @@ from app.store.tenant import Tenant, tenant_by_iss
 __all__ = [
     "ALL_TENANTS",
     "Base",
+    "ClaimEventRow",
     "ClaimExportRow",
+    "ClaimFileRow",
     "ClaimLineRow",
     "CounterRow",
     "Database",
     "EpisodeRow",
+    "EventIsFinal",
     "FactIsFinal",
     "LaunchRow",
     "LedgerFactRow",
