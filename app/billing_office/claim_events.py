@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.context import Context
-from app.store import ClaimEventRow, ClaimLineRow, Tenant, from_document, to_document
+from app.store import (
+    ClaimEventRow,
+    ClaimExportRow,
+    ClaimLineRow,
+    Tenant,
+    from_document,
+    to_document,
+)
 from billing.claim_state import ClaimEvent, ClaimState, claim_state, objection
 
 
 class UnbillRefused(ValueError):
     """The claim can't be taken back; the message says why."""
-
-
-def record_export(db: Session, claim_id: str, number: int, *, at: datetime, on: date) -> None:
-    """A claim was built and left in the export of control `number`."""
-    source = f"export {number}"
-    for event in (
-        ClaimEvent(claim_id, "built", on, source),
-        ClaimEvent(claim_id, "exported", on, source),
-    ):
-        record_event(db, event, at=at, by="export")
 
 
 def record_event(
@@ -68,9 +65,24 @@ def unbill(context: Context, tenant_id: str, claim_id: str, reason: str, by: str
 
 
 def read_state(db: Session, claim_id: str) -> ClaimState:
-    """Where the claim stands by all its events; a claim that never left has the state `none`."""
+    """Where the claim stands by its export and all its events; one that never left is `none`."""
     rows = db.scalars(select(ClaimEventRow).where(ClaimEventRow.claim_id == claim_id))
-    return claim_state(from_document(ClaimEvent, row.document) for row in rows)
+    recorded = (from_document(ClaimEvent, row.document) for row in rows)
+    return claim_state((*_export_events(db, claim_id), *recorded))
+
+
+def _export_events(db: Session, claim_id: str) -> tuple[ClaimEvent, ...]:
+    """The export's own row says that a claim was built and left; it is kept as it was."""
+    export = db.scalar(
+        select(ClaimExportRow)
+        .join(ClaimLineRow, ClaimLineRow.export_id == ClaimExportRow.id)
+        .where(ClaimLineRow.claim_id == claim_id)
+        .limit(1)
+    )
+    if export is None:
+        return ()
+    on, source = export.exported_at.date(), f"export {export.control_number}"
+    return ClaimEvent(claim_id, "built", on, source), ClaimEvent(claim_id, "exported", on, source)
 
 
 def release_charges(db: Session, claim_id: str, state: ClaimState, at: datetime) -> int:

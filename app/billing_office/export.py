@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.billing_office.claim_events import record_export
 from app.billing_office.claims import build_claim
 from app.billing_office.month import BadMonth, PatientMonth, read_month
 from app.context import Context
@@ -69,7 +68,7 @@ def export_month(context: Context, tenant_id: str, month: str, format_: str) -> 
         counter.value += 1
         claims = [claim for _, claim in ready]
         content = _write(claims, format_, tenant, counter.value, now, [i for i, _ in ready])
-        _record(db, context, month, format_, counter.value, content, ready, now.date())
+        _record(db, context, month, format_, counter.value, content, ready)
         return ExportDone(
             content=content,
             claim_count=len(claims),
@@ -142,7 +141,6 @@ def _record(
     number: int,
     content: str,
     ready: Sequence[tuple[PatientMonth, Claim]],
-    today: date,
 ) -> None:
     export = ClaimExportRow(
         month=month,
@@ -174,7 +172,6 @@ def _record(
                     modifiers=list(charge.modifiers),
                 )
             )
-        record_export(db, claim.id, number, at=context.now(), on=today)
 
 
 def _again(db: Session, month: str, format_: str, held: tuple[str, ...]) -> ExportDone:

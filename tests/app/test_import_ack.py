@@ -14,7 +14,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import IntegrityError
 
 from app.billing_office.acknowledgements import ImportDone, ImportRefused, import_answers
-from app.billing_office.claim_events import UnbillRefused, read_state, record_export, unbill
+from app.billing_office.claim_events import UnbillRefused, read_state, unbill
 from app.billing_office.export import ExportRefused, export_month
 from app.config import Settings
 from app.context import Context, open_context
@@ -84,7 +84,6 @@ def context(tmp_path: Path) -> Context:
                         modifiers=["GP"],
                     )
                 )
-            record_export(db, claim_id, 1, at=NOW, on=date(2026, 4, 1))
     return opened
 
 
@@ -132,7 +131,7 @@ def test_a_file_imported_twice_has_one_effect(context: Context) -> None:
     assert (first.new_events, first.imported_before) == (2, None)
     assert (again.new_events, again.released, again.imported_before) == (0, 0, NOW)
     assert again.states == first.states
-    assert (_count(context, ClaimFileRow), _count(context, ClaimEventRow)) == (1, 6)
+    assert (_count(context, ClaimFileRow), _count(context, ClaimEventRow)) == (1, 2)
 
 
 def test_the_same_answers_in_another_envelope_are_the_same_events(context: Context) -> None:
@@ -228,6 +227,7 @@ def test_another_health_systems_claims_are_out_of_reach(context: Context) -> Non
 
 
 def test_an_event_is_final(context: Context) -> None:
+    _import(context, REMITTANCE)
     with context.database.begin(TENANT_ID) as db:
         row = db.scalars(select(ClaimEventRow).limit(1)).one()
         row.kind = "remitted"
@@ -369,6 +369,7 @@ def test_lines_that_left_before_are_named_as_they_were(tmp_path: Path) -> None:
     assert is_current(database.engine)
     with database.begin("t") as db:
         lines = db.scalars(select(ClaimLineRow).order_by(ClaimLineRow.id)).all()
+        assert read_state(db, "0001200007").status == "exported"
     assert [line.claim_id for line in lines] == ["0001200007"] * 3
     assert [line.line_id for line in lines] == [f"0001200007-{n}" for n in (1, 2, 3)]
     assert [line.modifiers for line in lines] == [["GP"], ["GP", "CQ"], []]
