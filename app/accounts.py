@@ -105,7 +105,7 @@ def _billed(db: Session, patient_ids: Sequence[int]) -> dict[int, list[Billed]]:
             ClaimLineRow.service_date,
             ClaimLineRow.code,
             ClaimLineRow.units,
-        ).where(ClaimLineRow.patient_id.in_(patient_ids))
+        ).where(ClaimLineRow.patient_id.in_(patient_ids), ClaimLineRow.released_at.is_(None))
     )
     billed: dict[int, list[Billed]] = {}
     for patient_id, day, code, units in rows:

@@ -169,7 +169,56 @@ def claims_export(month: str, format_: str, out: Path, tenant_id: str | None) ->
     out.write_text(done.content, "utf-8", newline="")
     for line in done.held:
         click.echo(f"homestretch: held: {line}", err=True)
+    for line in done.warned:
+        click.echo(f"homestretch: warning: {line}", err=True)
     click.echo(f"{out}: {done.claim_count} claims, {done.line_count} lines, total {done.total}")
+
+
+@claims.command("import-ack")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def claims_import_ack(file: Path, tenant_id: str | None) -> None:
+    """Import a TA1, 999, 277CA or 835 FILE; again has no further effect."""
+    from app.billing_office.acknowledgements import ImportRefused, import_answers
+
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise CliError(f"{file}: {error.strerror}") from None
+    with _database_errors():
+        context = _migrated_context()
+        tenant = _only_tenant(context, tenant_id)
+        try:
+            done = import_answers(context, tenant, file.name, content, by="command line")
+        except ImportRefused as error:
+            raise CliError(f"{file}: {error}") from None
+    for finding in done.findings:
+        click.echo(f"homestretch: finding: {finding}", err=True)
+    if done.imported_before is not None:
+        click.echo(f"{file}: imported before, on {done.imported_before:%Y-%m-%d}")
+    states = ", ".join(f"{n} {state.replace('_', ' ')}" for state, n in sorted(done.states.items()))
+    click.echo(
+        f"{file}: {done.sets} answers, {done.new_events} new events; claims: {states or 'none'}; "
+        f"paid {done.paid}; {done.released} charges to bill anew"
+    )
+
+
+@claims.command("unbill")
+@click.argument("claim_id")
+@click.option("--reason", required=True, help="Why the claim is taken back.")
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def claims_unbill(claim_id: str, reason: str, tenant_id: str | None) -> None:
+    """Take CLAIM_ID back, so that its charges are billed anew."""
+    from app.billing_office.claim_events import UnbillRefused, unbill
+
+    with _database_errors():
+        context = _migrated_context()
+        tenant = _only_tenant(context, tenant_id)
+        try:
+            released = unbill(context, tenant, claim_id, reason.strip(), by="command line")
+        except UnbillRefused as error:
+            raise CliError(str(error)) from None
+    click.echo(f"{claim_id}: un-billed, {released} charges to bill anew")
 
 
 @main.command()

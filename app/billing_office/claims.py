@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,9 +12,10 @@ from sqlalchemy.orm import Session
 from app.accounts import payer_profile
 from app.billing_office.month import PatientMonth
 from app.rtm_book import current_episode
-from app.store import PractitionerRow, Tenant
+from app.store import ClaimLineRow, PatientRow, PractitionerRow, Tenant
 from billing.claim import (
     Address,
+    BilledLine,
     BillingProvider,
     Claim,
     ClaimLine,
@@ -23,6 +26,7 @@ from billing.claim import (
     pointers_for,
 )
 from billing.payers import MEDICARE
+from rtm.episode import Episode, local_date
 
 _MEDICARE_FILING, _COMMERCIAL_FILING = "MB", "CI"
 
@@ -81,6 +85,25 @@ def build_claim(
             for number, charge in enumerate(item.charges, start=1)
         ),
         device=episode.device,
+        no_other_monitoring_attested_on=_attested_on(episode, patient),
+        already_billed=_already_billed(db, patient),
+    )
+
+
+def _attested_on(episode: Episode, patient: PatientRow) -> date | None:
+    at = episode.no_other_monitoring_attested_at
+    return None if at is None else local_date(at, ZoneInfo(patient.time_zone))
+
+
+def _already_billed(db: Session, patient: PatientRow) -> tuple[BilledLine, ...]:
+    """The patient's lines that left and stand, of every episode."""
+    rows = db.scalars(
+        select(ClaimLineRow).where(
+            ClaimLineRow.patient_id == patient.id, ClaimLineRow.released_at.is_(None)
+        )
+    )
+    return tuple(
+        BilledLine(row.claim_id, row.code, row.service_date, tuple(row.modifiers)) for row in rows
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -24,10 +24,10 @@ from app.billing_office.month import (
 )
 from app.context import Context
 from app.store import ClaimExportRow, ClaimLineRow, CounterRow, Tenant, mark_stale
-from billing.claim import Claim, ScrubFinding, scrub
+from billing.claim import Claim, ScrubFinding
 from billing.cms1500 import cms1500_csv
 from billing.hl7_dft import Routing, dft_p03
-from billing.rules import load_rules
+from billing.scrub import holds, scrub
 from billing.x12_837p import Interchange, write_837p
 
 Format = Literal["837p", "cms1500", "dft"]
@@ -42,7 +42,10 @@ class ExportRefused(ValueError):
 
 @dataclass(frozen=True)
 class ExportDone:
-    """`held` names the claims that stayed back and why; `again` marks a file made before."""
+    """`held` names the claims that stayed back and why; `again` marks a file made before.
+
+    `warned` says what somebody should know of the claims that left, each thing once.
+    """
 
     content: str
     claim_count: int
@@ -50,6 +53,7 @@ class ExportDone:
     total: Decimal
     held: tuple[str, ...]
     again: bool
+    warned: tuple[str, ...] = ()
 
 
 def export_month(context: Context, tenant_id: str, month: str, format_: str) -> ExportDone:
@@ -71,7 +75,7 @@ def export_month(context: Context, tenant_id: str, month: str, format_: str) -> 
         while refresh(db, month, now.date(), context.now(), _BATCH) == _BATCH:
             pass
         reviewed, waiting = _without_review(charged_months(db, month))
-        ready, held = _scrubbed(db, tenant, reviewed, counter.value + 1)
+        ready, held, warned = _scrubbed(db, tenant, reviewed, counter.value + 1, now.date())
         held = (*waiting, *held)
         if not ready:
             return _again(db, month, format_, held)
@@ -86,6 +90,7 @@ def export_month(context: Context, tenant_id: str, month: str, format_: str) -> 
             total=sum((claim.total for claim in claims), Decimal("0.00")),
             held=held,
             again=False,
+            warned=warned,
         )
 
 
@@ -112,20 +117,30 @@ def _without_review(months: Sequence[PatientMonth]) -> tuple[list[PatientMonth],
 
 
 def _scrubbed(
-    db: Session, tenant: Tenant, billable: Sequence[PatientMonth], number: int
-) -> tuple[list[tuple[PatientMonth, Claim]], tuple[str, ...]]:
+    db: Session, tenant: Tenant, billable: Sequence[PatientMonth], number: int, today: date
+) -> tuple[list[tuple[PatientMonth, Claim]], tuple[str, ...], tuple[str, ...]]:
+    """The claims that may leave, why others stay, and warnings on those that leave."""
     ready: list[tuple[PatientMonth, Claim]] = []
     held: list[str] = []
-    known = load_rules().known_codes
+    warned: dict[str, list[str]] = {}
     for item in billable:
         # New in every export: what it names (CLM01, FT1-2, MSH-10) must never repeat.
         claim_id = f"{number:05d}{item.patient.id:05d}"
         claim = build_claim(db, tenant, item, claim_id)
-        findings = (claim,) if isinstance(claim, ScrubFinding) else scrub(claim, known)
-        held += [f"{finding.claim_id}: {finding.field} {finding.why}" for finding in findings]
-        if not findings and isinstance(claim, Claim):
+        findings = (claim,) if isinstance(claim, ScrubFinding) else scrub(claim, today)
+        if isinstance(claim, Claim) and not holds(findings):
             ready.append((item, claim))
-    return ready, tuple(held)
+            for finding in findings:
+                text = f"{finding.field}: {finding.why}; {finding.mend}"
+                warned.setdefault(text, []).append(claim_id)
+        else:
+            held += [_in_words(finding) for finding in findings]
+    return ready, tuple(held), tuple(f"{', '.join(ids)}: {text}" for text, ids in warned.items())
+
+
+def _in_words(finding: ScrubFinding) -> str:
+    mend = f"; {finding.mend}" if finding.mend else ""
+    return f"{finding.claim_id}: {finding.field} {finding.why}{mend}"
 
 
 def _write(
@@ -188,6 +203,9 @@ def _record(
                     code=charge.code,
                     units=charge.units,
                     service_date=charge.service_date,
+                    claim_id=claim.id,
+                    line_id=line.id,
+                    modifiers=list(charge.modifiers),
                 )
             )
 

@@ -179,11 +179,13 @@ def approve_charges(
 
 
 def exported_lines(db: Session, month: str) -> Sequence[ClaimLineRow]:
-    """What has left already for this month."""
+    """What has left already for this month and was not taken back."""
     first, last = month_bounds(month)
     return db.scalars(
         select(ClaimLineRow).where(
-            ClaimLineRow.service_date >= first, ClaimLineRow.service_date <= last
+            ClaimLineRow.service_date >= first,
+            ClaimLineRow.service_date <= last,
+            ClaimLineRow.released_at.is_(None),
         )
     ).all()
 

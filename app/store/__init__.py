@@ -3,6 +3,7 @@
 from app.store.access import LaunchRow, SignInRow
 from app.store.base import ALL_TENANTS, Base, Database, TenantMissing
 from app.store.care import ProgramRow, SessionRow
+from app.store.claim_events import ClaimEventRow, ClaimFileRow, EventIsFinal
 from app.store.claims import ChargeApprovalRow, ClaimExportRow, ClaimLineRow, CounterRow
 from app.store.documents import from_document, to_document
 from app.store.ledger_book import EpisodeRow, FactIsFinal, LedgerFactRow
@@ -15,11 +16,14 @@ __all__ = [
     "ALL_TENANTS",
     "Base",
     "ChargeApprovalRow",
+    "ClaimEventRow",
     "ClaimExportRow",
+    "ClaimFileRow",
     "ClaimLineRow",
     "CounterRow",
     "Database",
     "EpisodeRow",
+    "EventIsFinal",
     "FactIsFinal",
     "LaunchRow",
     "LedgerFactRow",

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import ForeignKey, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.store.base import Base, TenantOwned
@@ -27,10 +28,23 @@ class ClaimExportRow(TenantOwned, Base):
 
 
 class ClaimLineRow(TenantOwned, Base):
-    """One charge as exported; `charge_key` keeps any charge from leaving twice."""
+    """One charge as exported; `charge_key` keeps any charge from leaving twice.
+
+    `claim_id` is CLM01 and `line_id` REF*6R, by which answers find their way back. `released_at`
+    marks a charge that was rejected or taken back: it stands in nobody's way any more.
+    """
 
     __tablename__ = "claim_line"
-    __table_args__ = (UniqueConstraint("tenant_id", "charge_key"),)
+    __table_args__ = (
+        Index(
+            "uq_claim_line_standing_charge",
+            "tenant_id",
+            "charge_key",
+            unique=True,
+            sqlite_where=text("released_at IS NULL"),
+            postgresql_where=text("released_at IS NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     export_id: Mapped[int] = mapped_column(ForeignKey("claim_export.id"), index=True)
@@ -40,6 +54,10 @@ class ClaimLineRow(TenantOwned, Base):
     code: Mapped[str]
     units: Mapped[int]
     service_date: Mapped[date]
+    claim_id: Mapped[str] = mapped_column(index=True)
+    line_id: Mapped[str]
+    modifiers: Mapped[list[Any]]
+    released_at: Mapped[datetime | None]
 
 
 class ChargeApprovalRow(TenantOwned, Base):

@@ -47,6 +47,7 @@ def write_practice(
             device=Device("Homestretch", "musculoskeletal", regulatory_basis="recorded for tests"),
             therapy_plan="GP",
             practitioner_npi=NPI,
+            no_other_monitoring_attested_at=at,
         )
         patients.append(_patient(number, person, tenant_id, at))
         episodes.append(
@@ -97,7 +98,7 @@ def _patient(number: int, person: Monitored, tenant_id: str, at: datetime) -> di
         },
         "billing": {
             "coverage": {
-                "member_id": f"9ZZ{number:08d}",
+                "member_id": _beneficiary(number),
                 "payer_name": "Sample Medicare MAC",
                 "payer_id": "00000",
                 "kind": "1",
@@ -106,6 +107,13 @@ def _patient(number: int, person: Monitored, tenant_id: str, at: datetime) -> di
         },
         "seen_at": at,
     }
+
+
+def _beneficiary(number: int) -> str:
+    """An invented number of the form of a Medicare Beneficiary Identifier."""
+    letters = "ACDEFGHJKMNPQRTUVWXY"
+    a, b, c, d = f"{number % 10_000:04d}"
+    return f"9{letters[number // 10_000 % 20]}A{a}AA{b}AA{c}{d}"
 
 
 def _facts(

@@ -6,7 +6,6 @@ import csv
 import io
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,9 @@ from hl7apy.parser import parse_message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing.claim import Claim, scrub
+from billing.claim import Claim
 from billing.cms1500 import COLUMNS, cms1500_csv
 from billing.hl7_dft import Routing, dft_p03
-from billing.rules import load_rules
 from billing.x12_837p import Interchange, write_837p
 from tests.billing import x12_validators
 from tests.billing.sample import sample_claim
@@ -27,7 +25,6 @@ from tests.billing.x12_validators import pyx12_errors, x12_errors
 GOLDEN = Path(__file__).parent / "golden"
 CREATED = datetime(2026, 4, 1, 12, 0)
 ROUTING = Routing("HOMESTRETCH", "PRAIRIE", "EHR", "PRAIRIE")
-KNOWN = load_rules().known_codes
 
 
 def _837p(*claims: Claim) -> str:
@@ -40,11 +37,6 @@ def _dft(claim: Claim) -> str:
 
 def _first_line(claim: Claim, **changes: object) -> Claim:
     return replace(claim, lines=(replace(claim.lines[0], **changes), *claim.lines[1:]))  # type: ignore[arg-type]
-
-
-def _practice(claim: Claim, **changes: object) -> Claim:
-    provider = replace(claim.billing_provider, **changes)  # type: ignore[arg-type]
-    return replace(claim, billing_provider=provider)
 
 
 GOOD = sample_claim()
@@ -97,84 +89,11 @@ def test_the_validators_do_reject_a_broken_file(good: str, bad: str, tmp_path: P
     assert x12_errors(path) != []
 
 
-@pytest.mark.parametrize(
-    ("claim", "field"),
-    [
-        (replace(GOOD, rendering=replace(GOOD.rendering, npi="1999999910")), "rendering provider"),
-        (_first_line(GOOD, pointers=(3,)), "line HS-1-1"),
-        (_first_line(GOOD, charge=replace(GOOD.lines[0].charge, code="98974")), "line HS-1-1"),
-    ],
-    ids=["NPI check digit", "pointer beyond the diagnoses", "a code that RTM does not have"],
-)
-def test_what_both_validators_let_through_the_scrubber_holds(
-    claim: Claim, field: str, tmp_path: Path
-) -> None:
-    path = tmp_path / "broken.837"
-    path.write_text(_837p(claim))
-    assert x12_errors(path) == []
-    assert any(field in finding.field for finding in scrub(claim, KNOWN))
-
-
 def test_a_wrong_total_is_what_pyx12_alone_would_let_through(tmp_path: Path) -> None:
     path = tmp_path / "broken.837"
     path.write_text(_837p(GOOD).replace("CLM*HS-1*115.9*", "CLM*HS-1*999*"))
     assert pyx12_errors(path) == []
     assert x12_errors(path) != []
-
-
-def test_a_good_claim_scrubs_clean() -> None:
-    assert scrub(sample_claim(), KNOWN, stated_total=Decimal("115.90")) == ()
-
-
-@pytest.mark.parametrize(
-    ("claim", "field"),
-    [
-        (replace(GOOD, rendering=replace(GOOD.rendering, npi="1999999910")), "rendering"),
-        (replace(GOOD, rendering=replace(GOOD.rendering, npi="")), "rendering"),
-        (
-            replace(GOOD, billing_provider=replace(GOOD.billing_provider, npi="123")),
-            "billing provider NPI",
-        ),
-        (_first_line(GOOD, pointers=(5,)), "line HS-1-1"),
-        (_first_line(GOOD, pointers=()), "line HS-1-1"),
-        (_first_line(GOOD, charge=replace(GOOD.lines[0].charge, code="00XX9")), "line HS-1-1"),
-        (_first_line(GOOD, charge=replace(GOOD.lines[0].charge, amount=None)), "line HS-1-1"),
-        (_first_line(GOOD, pointers=(1, 2, 1, 2, 1)), "line HS-1-1"),
-        (_first_line(GOOD, id="HS-1-2"), "lines"),
-        (_first_line(GOOD, id="L" * 51), "line LLL"),
-        (
-            _first_line(GOOD, charge=replace(GOOD.lines[0].charge, modifiers=("GP",) * 5)),
-            "line HS-1-1",
-        ),
-        (replace(GOOD, lines=()), "lines"),
-        (replace(GOOD, diagnoses=("M17.11",) * 13), "diagnoses"),
-        (replace(GOOD, diagnoses=("M1.711",)), "diagnoses"),
-        (replace(GOOD, surgeon_npi=GOOD.rendering.npi), "rendering provider"),
-        (replace(GOOD, rendering=replace(GOOD.rendering, taxonomy=None)), "taxonomy"),
-        (replace(GOOD, subscriber=replace(GOOD.subscriber, family="田中")), "subscriber family"),
-        (replace(GOOD, id="H" * 39), "claim id"),
-        (_practice(GOOD, submitter_id="S" * 16), "submitter id"),
-        (_practice(GOOD, tax_id="12-3456789"), "tax id"),
-        (_practice(GOOD, place_of_service="02"), "place of service"),
-        (_practice(GOOD, address=replace(PRACTICE.address, line="P.O. Box 12")), "address"),
-        (_practice(GOOD, address=replace(PRACTICE.address, postal_code="62701")), "ZIP"),
-        (_practice(GOOD, address=replace(PRACTICE.address, state="Illinois")), "state"),
-        (replace(GOOD, diagnoses=("knee",)), "diagnoses"),
-        (replace(GOOD, diagnoses=()), "diagnoses"),
-        (replace(GOOD, device=replace(GOOD.device, regulatory_basis=None)), "device"),
-        (
-            replace(GOOD, subscriber=replace(GOOD.subscriber, member_id="")),
-            "subscriber member id",
-        ),
-    ],
-)
-def test_the_scrubber_holds_what_would_bounce(claim: Claim, field: str) -> None:
-    assert field in " ".join(finding.field for finding in scrub(claim, KNOWN))
-
-
-def test_the_scrubber_catches_a_wrong_total() -> None:
-    findings = scrub(GOOD, KNOWN, stated_total=Decimal("115.91"))
-    assert [finding.field for finding in findings] == ["claim total"]
 
 
 def test_a_decimal_point_in_a_diagnosis_never_reaches_the_wire() -> None:

@@ -1,14 +1,14 @@
 """worklist
 
 Revision: 0004
-Follows: 0001
+Follows: 0003
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0004"
-down_revision = "0001"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 

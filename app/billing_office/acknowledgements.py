@@ -1,0 +1,225 @@
+"""Importing what payers and clearinghouses answer: TA1, 999, 277CA and 835, in any mixture."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.billing_office.claim_events import read_state, record_event, release_charges
+from app.context import Context
+from app.store import ClaimExportRow, ClaimFileRow, ClaimLineRow
+from billing.claim_events import (
+    claim_answer_event,
+    interchange_event,
+    remittance_event,
+    transaction_event,
+)
+from billing.claim_state import ClaimEvent
+from billing.x12_835 import Remittance, imbalances, read_835
+from billing.x12_acknowledgement import read_277ca, read_999, read_ta1
+from billing.x12_reader import InvalidX12, TransactionSet, X12File, read_x12
+
+# The group and transaction numbers of the exporter (`billing.x12_837p`): one set a file.
+_SET_NUMBER = "0001"
+
+
+class ImportRefused(ValueError):
+    """The file is none that can be imported; the message says why."""
+
+
+@dataclass(frozen=True)
+class ImportDone:
+    """`states` counts the claims of the file by where they stand now; `paid` sums its payments.
+
+    `new_events` is 0 for a file whose events came before; `released` counts the charges that may
+    be billed anew; `findings` is what somebody has to look at.
+    """
+
+    sets: int
+    new_events: int
+    states: dict[str, int]
+    paid: Decimal
+    released: int
+    findings: tuple[str, ...]
+    imported_before: datetime | None
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What a file says, before it is matched with what we hold."""
+
+    events: tuple[ClaimEvent, ...]
+    remittances: tuple[Remittance, ...]
+    findings: tuple[str, ...]
+
+
+def import_answers(
+    context: Context, tenant_id: str, name: str, content: bytes, by: str
+) -> ImportDone:
+    """Stores the file and the events in it, each once however often it comes.
+
+    Raises:
+        ImportRefused: `content` is not X12, or holds none of TA1, 999, 277CA and 835.
+    """
+    try:
+        file = read_x12(content)
+    except InvalidX12 as error:
+        raise ImportRefused(str(error)) from None
+    if not file.sets and not file.interchange_acknowledgements:
+        why = "; ".join(f"{finding.where}: {finding.why}" for finding in file.findings)
+        raise ImportRefused(why or "no transaction set and no TA1 is in it")
+    with context.database.begin(tenant_id) as db:
+        now = context.now()
+        reading = _read(db, file)
+        row, imported_before = _file_row(db, name, content, now, by)
+        findings = list(reading.findings)
+        new_events = 0
+        known = _known_claims(db, {event.claim_id for event in reading.events})
+        for event in reading.events:
+            if event.claim_id not in known:
+                findings.append(f"{event.source}: claim {event.claim_id} never left from here")
+            else:
+                new_events += record_event(db, event, at=now, by=by, file_id=row.id)
+        states, released = Counter[str](), 0
+        for claim_id in sorted(known):
+            state = read_state(db, claim_id)
+            states[state.status] += 1
+            released += release_charges(db, claim_id, state, now)
+            findings += [
+                f"{refusal.event.source}: claim {claim_id}: {refusal.why}"
+                for refusal in state.refused
+            ]
+        findings += _unknown_lines(db, reading.events, known)
+        row.findings = findings
+        return ImportDone(
+            sets=len(file.sets) + len(file.interchange_acknowledgements),
+            new_events=new_events,
+            states=dict(states),
+            paid=sum((remittance.paid for remittance in reading.remittances), Decimal("0.00")),
+            released=released,
+            findings=tuple(findings),
+            imported_before=imported_before,
+        )
+
+
+def _read(db: Session, file: X12File) -> _Reading:
+    """Every set by itself: one that can't be understood costs no other."""
+    events: list[ClaimEvent] = []
+    remittances: list[Remittance] = []
+    findings = [f"{finding.where}: {finding.why}" for finding in file.findings]
+    for on, segment in file.interchange_acknowledgements:
+        try:
+            answer = read_ta1(segment, on)
+        except InvalidX12 as error:
+            findings.append(f"TA1: {error}")
+            continue
+        claims = _claims_of_export(db, answer.control_number)
+        if not claims:
+            findings.append(f"TA1: no export has the control number {answer.control_number}")
+        events += [interchange_event(claim_id, answer) for claim_id in claims]
+    for answer_set in file.sets:
+        try:
+            if answer_set.kind == "835":
+                remittance = read_835(answer_set)
+                remittances.append(remittance)
+                findings += _remittance_findings(remittance)
+                events += _remittance_events(remittance, findings)
+            else:
+                events += _acknowledgement_events(db, answer_set, findings)
+        except InvalidX12 as error:
+            findings.append(f"{answer_set.where}: {error}; the set is left out")
+    return _Reading(tuple(events), tuple(remittances), tuple(findings))
+
+
+def _acknowledgement_events(
+    db: Session, answer_set: TransactionSet, findings: list[str]
+) -> list[ClaimEvent]:
+    if answer_set.kind == "277":
+        return [claim_answer_event(answer) for answer in read_277ca(answer_set)]
+    if answer_set.kind != "999":
+        findings.append(f"{answer_set.where}: neither 999, 277CA nor 835; left out")
+        return []
+    events: list[ClaimEvent] = []
+    for transaction in read_999(answer_set):
+        claims = _claims_of_export(db, transaction.group_number)
+        if not claims or transaction.control_number not in (None, _SET_NUMBER):
+            findings.append(
+                f"{answer_set.where}: no export has the group {transaction.group_number} and the "
+                f"transaction set {transaction.control_number}"
+            )
+            continue
+        events += [transaction_event(claim_id, transaction) for claim_id in claims]
+    return events
+
+
+def _remittance_events(remittance: Remittance, findings: list[str]) -> list[ClaimEvent]:
+    events = []
+    for place, claim in enumerate(remittance.claims):
+        event = remittance_event(claim, remittance, place)
+        if event is None:
+            why = f"claim status {claim.status} decides nothing"
+            findings.append(f"{remittance.where}, claim {claim.claim_id}: {why}")
+        else:
+            events.append(event)
+    return events
+
+
+def _remittance_findings(remittance: Remittance) -> Iterator[str]:
+    """Wrong sums, and money on no claim, which only the bookkeeping can place."""
+    for finding in imbalances(remittance):
+        yield f"{finding.where}: {finding.why}"
+    for adjustment in remittance.provider_adjustments:
+        yield f"{remittance.where}: provider adjustment {adjustment.words}"
+
+
+def _file_row(
+    db: Session, name: str, content: bytes, now: datetime, by: str
+) -> tuple[ClaimFileRow, datetime | None]:
+    """The file's row, and when the same bytes were imported before."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    row = db.scalar(select(ClaimFileRow).where(ClaimFileRow.sha256 == sha256))
+    if row is not None:
+        return row, row.imported_at
+    row = ClaimFileRow(
+        name=name, sha256=sha256, content=content, imported_at=now, imported_by=by, findings=[]
+    )
+    db.add(row)
+    db.flush()
+    return row, None
+
+
+def _claims_of_export(db: Session, control_number: int) -> list[str]:
+    """The claims of the 837P file that bore `control_number`, in the order of the file."""
+    lines = db.scalars(
+        select(ClaimLineRow.claim_id)
+        .join(ClaimExportRow, ClaimExportRow.id == ClaimLineRow.export_id)
+        .where(ClaimExportRow.control_number == control_number, ClaimExportRow.format == "837p")
+        .order_by(ClaimLineRow.id)
+    )
+    return list(dict.fromkeys(lines))
+
+
+def _known_claims(db: Session, claim_ids: set[str]) -> set[str]:
+    return set(
+        db.scalars(select(ClaimLineRow.claim_id).where(ClaimLineRow.claim_id.in_(claim_ids)))
+    )
+
+
+def _unknown_lines(db: Session, events: Iterable[ClaimEvent], known: set[str]) -> Iterator[str]:
+    """Remittance lines whose REF*6R is missing or none of the claim's."""
+    for event in events:
+        if event.claim_id not in known or not event.lines:
+            continue
+        own = set(
+            db.scalars(select(ClaimLineRow.line_id).where(ClaimLineRow.claim_id == event.claim_id))
+        )
+        for line in event.lines:
+            if line.line_id is not None and line.line_id not in own:
+                yield f"{event.source}: claim {event.claim_id} has no line {line.line_id}"
