@@ -6,11 +6,15 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 
-from billing.account import Charge, sum_amounts
-from rtm.episode import Device
+from billing.claim_model import Address as Address
+from billing.claim_model import BillingProvider as BillingProvider
+from billing.claim_model import Claim as Claim
+from billing.claim_model import ClaimLine as ClaimLine
+from billing.claim_model import Payer as Payer
+from billing.claim_model import Practitioner as Practitioner
+from billing.claim_model import Subscriber as Subscriber
 
 # A professional claim carries twelve diagnoses, a line points at four (X12 005010X222A1, 2300 HI
 # and 2400 SV107).
@@ -19,108 +23,6 @@ MOST_POINTERS = 4
 
 # CMS place of service codes of telehealth. RTM is not on Medicare's telehealth list.
 TELEHEALTH_PLACES = ("02", "10")
-
-
-@dataclass(frozen=True)
-class Address:
-    """A US address; `postal_code` of five or nine digits, with or without hyphen."""
-
-    line: str
-    city: str
-    state: str
-    postal_code: str
-
-    @property
-    def zip_digits(self) -> str:
-        return re.sub(r"\D", "", self.postal_code)
-
-
-@dataclass(frozen=True)
-class BillingProvider:
-    """The practice that is paid, as enrolled with the payer."""
-
-    name: str
-    npi: str
-    tax_id: str
-    taxonomy: str
-    address: Address
-    contact_name: str
-    contact_phone: str
-    submitter_id: str
-    place_of_service: str = "11"
-
-
-@dataclass(frozen=True)
-class Practitioner:
-    """A rendering or referring practitioner. `taxonomy` is needed of the rendering one."""
-
-    family: str
-    given: str
-    npi: str
-    taxonomy: str | None = None
-
-
-@dataclass(frozen=True)
-class Payer:
-    """`filing_code` is the claim filing indicator (SBR09): MB for Medicare part B."""
-
-    name: str
-    payer_id: str
-    filing_code: str
-    receiver_name: str
-    receiver_id: str
-
-
-@dataclass(frozen=True)
-class Subscriber:
-    """The patient, who is the insured."""
-
-    family: str
-    given: str
-    member_id: str
-    birth_date: date
-    gender: str
-    address: Address
-
-
-@dataclass(frozen=True)
-class ClaimLine:
-    """One charge on a claim. `id` returns in the remittance (REF*6R); pointers count from 1."""
-
-    id: str
-    charge: Charge
-    pointers: tuple[int, ...]
-
-    @property
-    def amount(self) -> Decimal:
-        """Raises ValueError without one: `scrub` holds such a line before it gets here."""
-        if self.charge.amount is None:
-            raise ValueError(f"line {self.id} has no amount")
-        return self.charge.amount
-
-
-@dataclass(frozen=True)
-class Claim:
-    """One professional claim. `id` is ours (CLM01), at most 38 characters.
-
-    `surgeon_npi` is given inside a global surgical period for the diagnoses of this claim.
-    """
-
-    id: str
-    billing_provider: BillingProvider
-    rendering: Practitioner
-    referring: Practitioner | None
-    payer: Payer
-    subscriber: Subscriber
-    diagnoses: tuple[str, ...]
-    lines: tuple[ClaimLine, ...]
-    device: Device
-    prior_authorization: str | None = None
-    surgeon_npi: str | None = None
-
-    @property
-    def total(self) -> Decimal:
-        return sum_amounts([line.charge for line in self.lines])
 
 
 @dataclass(frozen=True)
