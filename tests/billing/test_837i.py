@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.claim_model import Claim, Entity
 from billing.entities import InvalidEntities, load_entities, read_entities
 from billing.x12_837i import write_837i
 from billing.x12_envelope import Interchange
-from tests.billing.claim_strategies import FACILITY, SUBMITTER, claims
+from tests.billing.claim_strategies import FACILITY, SUBMITTER, by_validators, claims
 from tests.billing.sample import sample_claim
 from tests.billing.x12_validators import pyx12_errors, x12_errors, x12sdk_errors
 
@@ -90,6 +90,15 @@ def test_the_therapy_plan_decides_the_revenue_code(plan: str, revenue: str) -> N
     content = _837i(replace(HOSPITAL, lines=lines))
     assert {row[1] for row in segments(content, "SV2")} == {revenue}
     assert segments(content, "SV2")[0][2] == f"HC:98975:{plan}:KX"
+
+
+def test_an_unknown_sex_is_what_x12sdk_does_not_know(tmp_path: Path) -> None:
+    path = tmp_path / "claim.837"
+    path.write_text(
+        _837i(replace(HOSPITAL, subscriber=replace(HOSPITAL.subscriber, gender="unknown")))
+    )
+    assert pyx12_errors(path) == []
+    assert "gender_code" in x12sdk_errors(path)[0]
 
 
 def test_a_rehabilitation_agency_has_no_revenue_code_outside_a_plan() -> None:
@@ -186,7 +195,7 @@ def test_a_private_practice_does_not_bill_institutional_claims() -> None:
         _837i(sample_claim())
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@by_validators
 @given(
     batch=st.lists(
         st.sampled_from(INSTITUTIONS).flatmap(lambda entity: claims(entity)),
