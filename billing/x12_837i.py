@@ -2,7 +2,7 @@
 
 For hospital outpatient departments, rehabilitation agencies, CORFs, FQHCs and RHCs; what differs
 between them is data (billing/entities.yaml). Occurrence, value and condition codes are left out:
-no rule that was found asks for one on an RTM line.
+whether a contractor asks for the dates of the therapy plan on RTM claims was not established.
 """
 
 from __future__ import annotations
