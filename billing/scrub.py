@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
 
-from billing.claim import Claim, ScrubFinding, Severity
+from billing.claim import ScrubFinding, Severity
+from billing.claim_model import Claim
 from billing.edits import Edits, load_edits
 from billing.rules import Rules, load_rules
 from billing.scrub_lines import THERAPY_MODIFIERS, line_findings

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from datetime import date
 from itertools import permutations
 
-from billing.claim import MOST_POINTERS, Claim, ClaimLine, ScrubFinding, Severity
+from billing.claim import MOST_POINTERS, ScrubFinding, Severity
+from billing.claim_model import Claim, ClaimLine
 from billing.edits import Edits, QuarterEdits, quarter_of
 from billing.rules import Rules
 

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from datetime import date
 
-from billing.claim import MOST_DIAGNOSES, Claim, ScrubFinding, is_npi, on_the_wire
+from billing.claim import MOST_DIAGNOSES, ScrubFinding, is_npi, on_the_wire
+from billing.claim_model import Claim
 from billing.diagnoses import load_diagnosis_policy
 
 # CMS place of service codes of telehealth. RTM is not on Medicare's telehealth list.

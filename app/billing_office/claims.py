@@ -13,7 +13,8 @@ from app.accounts import payer_profile
 from app.billing_office.month import PatientMonth
 from app.rtm_book import current_episode
 from app.store import ClaimLineRow, PatientRow, PractitionerRow, Tenant
-from billing.claim import (
+from billing.claim import ScrubFinding, pointers_for
+from billing.claim_model import (
     Address,
     BilledLine,
     BillingProvider,
@@ -21,9 +22,7 @@ from billing.claim import (
     ClaimLine,
     Payer,
     Practitioner,
-    ScrubFinding,
     Subscriber,
-    pointers_for,
 )
 from billing.payers import MEDICARE
 from rtm.episode import Episode, local_date

@@ -24,11 +24,13 @@ from app.billing_office.month import (
 )
 from app.context import Context
 from app.store import ClaimExportRow, ClaimLineRow, CounterRow, Tenant, mark_stale
-from billing.claim import Claim, ScrubFinding
+from billing.claim import ScrubFinding
+from billing.claim_model import Claim
 from billing.cms1500 import cms1500_csv
 from billing.hl7_dft import Routing, dft_p03
 from billing.scrub import holds, scrub
-from billing.x12_837p import Interchange, write_837p
+from billing.x12_837p import write_837p
+from billing.x12_envelope import Interchange
 
 Format = Literal["837p", "cms1500", "dft"]
 

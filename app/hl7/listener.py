@@ -5,8 +5,10 @@ It speaks plain TCP. A site's interface engine stands where this does in product
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime
+from threading import Lock
 from uuid import uuid4
 
 from hl7apy.consts import VALIDATION_LEVEL
@@ -35,12 +37,38 @@ def listen(
     """A bound server, not yet serving: run its `serve_forever`, end it with `shutdown`.
 
     Each charge message (DFT^P03) that holds under strict validation goes to `take`, from a
-    thread of its own connection. The answer is AA; AE where the message is ill-formed or `take`
-    raises `Refused`; AR for any other message type. What is no HL7 frame gets no answer: the
-    connection closes. Port 0 takes a free one.
+    thread of its own connection, one at a time. The answer is AA; AE where the message is
+    ill-formed or `take` raises `Refused`; AR for any other message type. A message that was taken
+    before, by sender and MSH-10, is answered AA and not taken again; AE if it has changed since.
+    What is no HL7 frame gets no answer: the connection closes. Port 0 takes a free one.
     """
-    handlers = {CHARGES: (_Charges, take), "ERR": (_Unfit,)}
+    handlers = {CHARGES: (_Charges, _Once(take)), "ERR": (_Unfit,)}
     return MLLPServer(host, port, handlers, timeout_s)
+
+
+class _Once:
+    """Hands each message on once; remembers the last ones, which is as long as a sender repeats."""
+
+    _MOST = 10_000
+
+    def __init__(self, take: Callable[[str], None]) -> None:
+        self._take = take
+        self._taken: OrderedDict[tuple[str, ...], str] = OrderedDict()
+        self._lock = Lock()
+
+    def __call__(self, message: str) -> None:
+        """Raises Refused as `take` does, or for another message under a control id taken before."""
+        fields = message.split("\r", 1)[0].split("|")
+        key = (*fields[2:4], fields[9])
+        with self._lock:
+            if key in self._taken:
+                if self._taken[key] != message:
+                    raise Refused(f"another message was taken under the control id {fields[9]}")
+                return
+            self._take(message)
+            self._taken[key] = message
+            if len(self._taken) > self._MOST:
+                self._taken.popitem(last=False)
 
 
 class _Charges(AbstractHandler):  # type: ignore[misc]  # hl7apy has no types

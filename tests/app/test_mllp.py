@@ -13,6 +13,7 @@ import pytest
 
 from app.hl7.listener import Refused, listen
 from app.hl7.mllp import MllpFailed, send
+from app.hl7.resend import send_until_answered
 from billing.hl7_dft import Routing, dft_p03
 from tests.billing.sample import sample_claim
 
@@ -191,3 +192,156 @@ def test_what_is_no_acknowledgment_of_ours_is_a_failure(answer: bytes, why: str)
 def test_what_can_not_be_matched_or_framed_is_not_sent(message: str) -> None:
     with pytest.raises(ValueError, match=r"MSH-10|frame"):
         send(HOST, 1, message)
+
+
+def test_a_message_taken_before_is_answered_and_not_taken_again() -> None:
+    taken: list[str] = []
+    with receiver(taken.append) as port:
+        answers = [send(HOST, port, MESSAGE).code for _ in range(3)]
+    assert answers == ["AA", "AA", "AA"]
+    assert taken == [MESSAGE]
+
+
+def test_another_message_under_the_same_control_id_is_refused() -> None:
+    taken: list[str] = []
+    with receiver(taken.append) as port:
+        send(HOST, port, MESSAGE)
+        answer = send(HOST, port, MESSAGE.replace("21.71", "12.71"))
+    assert answer.code == "AE"
+    assert "taken under the control id HS-1" in answer.text
+    assert taken == [MESSAGE]
+
+
+def test_what_was_refused_may_be_sent_again() -> None:
+    taken: list[str] = []
+
+    def refuse_first(message: str) -> None:
+        if not taken:
+            taken.append("refused")
+            raise Refused("the encounter is closed")
+        taken.append(message)
+
+    with receiver(refuse_first) as port:
+        assert [send(HOST, port, MESSAGE).code for _ in range(2)] == ["AE", "AA"]
+
+
+Spoil = Callable[[socket.socket, bytes], None]
+
+
+@contextmanager
+def spoiling(port: int, spoil: Spoil) -> Iterator[tuple[int, list[bytes]]]:
+    """Stands before a receiver and hands everything on, but lets `spoil` answer the first time.
+
+    Yields its port and what it was sent, message by message.
+    """
+    sent: list[bytes] = []
+    stop = threading.Event()
+
+    def serve(server: socket.socket) -> None:
+        while not stop.is_set():
+            try:
+                connection, _ = server.accept()
+            except TimeoutError:
+                continue
+            with connection:
+                connection.settimeout(5)
+                sent.append(_frame(connection))
+                with socket.create_connection((HOST, port), timeout=5) as behind:
+                    behind.sendall(sent[-1])
+                    answer = _frame(behind)
+                if len(sent) == 1:
+                    spoil(connection, answer)
+                else:
+                    connection.sendall(answer)
+
+    with closing(socket.create_server((HOST, 0))) as server:
+        server.settimeout(0.05)
+        thread = threading.Thread(target=serve, args=(server,))
+        thread.start()
+        try:
+            yield server.getsockname()[1], sent
+        finally:
+            stop.set()
+            thread.join()
+
+
+def _frame(connection: socket.socket) -> bytes:
+    received = b""
+    while not received.endswith(b"\x1c\r"):
+        received += connection.recv(65536)
+    return received
+
+
+def _drop(connection: socket.socket, answer: bytes) -> None:
+    """The acknowledgment is lost, and the connection with it."""
+
+
+def _too_late(connection: socket.socket, answer: bytes) -> None:
+    """It comes when the sender has given up waiting and closed."""
+    assert connection.recv(1) == b""
+    try:
+        connection.sendall(answer)
+    except OSError:
+        return  # the sender has gone
+
+
+def _for_another(connection: socket.socket, answer: bytes) -> None:
+    connection.sendall(ack("AA", "HS-2"))
+
+
+def _half_close(connection: socket.socket, answer: bytes) -> None:
+    """The receiver closes its own direction and goes on listening."""
+    connection.shutdown(socket.SHUT_WR)
+    assert connection.recv(1) == b""
+
+
+@pytest.mark.parametrize("spoil", [_drop, _too_late, _for_another, _half_close])
+def test_without_an_answer_the_same_message_goes_again_and_has_one_effect(spoil: Spoil) -> None:
+    taken: list[str] = []
+    waits: list[float] = []
+    with receiver(taken.append) as behind, spoiling(behind, spoil) as (port, sent):
+        answer = send_until_answered(HOST, port, MESSAGE, timeout_s=2, sleep=waits.append)
+    assert answer.accepted
+    assert len(sent) == 2
+    assert sent[0] == sent[1]
+    assert taken == [MESSAGE]
+    assert len(waits) == 1
+    assert 0 <= waits[0] <= 1
+
+
+@pytest.mark.parametrize("code", ["AE", "AR", "CE", "CR"])
+def test_a_refusal_is_not_repeated(code: str) -> None:
+    waits: list[float] = []
+    with answering(ack(code)) as port:  # answers once: a second attempt would fail
+        answer = send_until_answered(HOST, port, MESSAGE, sleep=waits.append)
+    assert (answer.code, answer.accepted) == (code, False)
+    assert waits == []
+
+
+def test_sending_again_ends_and_waits_longer_each_time() -> None:
+    waits: list[float] = []
+    with closing(socket.socket()) as unused:
+        unused.bind((HOST, 0))
+        port = unused.getsockname()[1]
+        with pytest.raises(MllpFailed, match="refused"):
+            send_until_answered(HOST, port, MESSAGE, attempts=4, sleep=waits.append)
+    assert len(waits) == 3
+    assert all(0 <= wait <= most for wait, most in zip(waits, (1, 2, 4), strict=True))
+
+
+def test_waits_are_random_so_that_senders_do_not_return_together() -> None:
+    waits: list[float] = []
+    with closing(socket.socket()) as unused:
+        unused.bind((HOST, 0))
+        port = unused.getsockname()[1]
+        for _ in range(8):
+            with pytest.raises(MllpFailed):
+                send_until_answered(HOST, port, MESSAGE, attempts=2, sleep=waits.append)
+    assert len(set(waits)) > 1
+
+
+def test_what_can_not_be_matched_is_not_tried_again() -> None:
+    waits: list[float] = []
+    with pytest.raises(ValueError, match="MSH-10"):
+        send_until_answered(HOST, 1, "PID|1\r", sleep=waits.append)
+    assert waits == []

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 
 from billing.case import read_case
-from billing.claim import (
+from billing.claim_model import (
     Address,
     BillingProvider,
     Claim,
@@ -60,3 +60,11 @@ def sample_claim(example: int = 1, claim_id: str = "HS-1") -> Claim:
         lines=lines,
         device=replace(account.episode.device, regulatory_basis="recorded for this test"),
     )
+
+
+def ranged(claim: Claim) -> Claim:
+    """`claim` as for a payer who takes the range of a charge rather than one date of service."""
+    lines = tuple(
+        replace(line, charge=replace(line.charge, dated_by="range")) for line in claim.lines
+    )
+    return replace(claim, lines=lines)

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.claim import BilledLine, Claim, ScrubFinding, is_npi
+from billing.claim import ScrubFinding, is_npi
+from billing.claim_model import BilledLine, Claim
 from billing.diagnoses import load_diagnosis_policy
 from billing.edits import (
     Edits,

@@ -29,7 +29,8 @@ def pyx12_errors(path: Path) -> list[str]:
         )
     except pyx12.errors.EngineError as error:
         return [str(error)]
-    if accepted and "IK5*A" in acknowledgment.getvalue():
+    sets = sum(line.startswith("ST*") for line in path.read_text().splitlines())
+    if accepted and 0 < sets == acknowledgment.getvalue().count("IK5*A~"):
         return []
     return [acknowledgment.getvalue() + findings.getvalue()]
 
