@@ -51,10 +51,14 @@ def observed_view(series: LandmarkSeries) -> View:
         (Landmark.LEFT_HIP, Landmark.RIGHT_HIP),
     ):
         line = series.world[:, left] - series.world[:, right]
-        turns.append(np.degrees(np.arctan2(np.abs(line[:, 2]), np.abs(line[:, 0]))))
+        turns.append(np.abs(line[:, [0, 2]]))
     turn = np.concatenate(turns)
-    turn = turn[np.isfinite(turn)]
-    if turn.size == 0 or (middle := float(np.median(turn))) <= _FRONTAL_WITHIN_DEG:
+    turn = turn[np.isfinite(turn).all(axis=1) & turn.any(axis=1)]
+    if not turn.size:
+        return "frontal"
+    with np.errstate(divide="ignore"):  # a line straight at the camera has an infinite slope
+        middle = float(np.degrees(np.arctan(np.median(turn[:, 1] / turn[:, 0]))))
+    if middle <= _FRONTAL_WITHIN_DEG:
         return "frontal"
     return "sagittal" if middle >= _SAGITTAL_BEYOND_DEG else "oblique"
 

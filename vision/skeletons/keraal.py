@@ -29,7 +29,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -132,12 +132,30 @@ def recording_of(path: Path) -> Recording | None:
 def read_blazepose(path: Path, *, width: int, height: int, fps: float) -> LandmarkSeries:
     """The series in `path`; frame numbers, which may skip, give the times.
 
+    The file's own depth is left out (`read_blazepose_depth`): angles can be read in the plane of
+    the picture only.
+
     Raises:
         UnreadableSeries: not a file of this form.
     """
-    return _read_picture(
-        path, lambda name: Landmark.__members__.get(name.upper()), width, height, fps
-    )
+    return _read_picture(path, _blazepose, width, height, fps)
+
+
+def read_blazepose_depth(path: Path, *, width: int, height: int, fps: float) -> LandmarkSeries:
+    """As `read_blazepose`, with `world` made of the picture and the file's depth.
+
+    The depth has the scale of x, and no metre is known: `world` is in heights of the picture, and
+    serves for angles only.
+    """
+    flat = read_blazepose(path, width=width, height=height, fps=fps)
+    frames = json.loads(text_of(path))["positions"]
+    depth = np.full((flat.frame_count, LANDMARK_COUNT), np.nan)
+    for row, joints in zip(depth, frames.values(), strict=True):
+        for name, position in joints.items():
+            if (landmark := _blazepose(name)) is not None and len(position) == 3:
+                row[landmark] = position[2]
+    picture = np.concatenate([flat.image, depth[..., None]], axis=2)
+    return replace(flat, world=picture * [width / height, 1.0, width / height])
 
 
 def read_openpose(path: Path, *, width: int, height: int, fps: float) -> LandmarkSeries:
@@ -148,6 +166,10 @@ def read_openpose(path: Path, *, width: int, height: int, fps: float) -> Landmar
 def read_alphapose(path: Path, *, width: int, height: int, fps: float) -> LandmarkSeries:
     """As `read_blazepose`."""
     return _read_picture(path, _ALPHAPOSE.get, width, height, fps)
+
+
+def _blazepose(name: str) -> Landmark | None:
+    return Landmark.__members__.get(name.upper())
 
 
 def _read_picture(
