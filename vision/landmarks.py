@@ -50,10 +50,13 @@ class LandmarkSeries:
         t_s: (N,) seconds from the start, strictly increasing; the frame rate may vary.
         image: (N, 33, 2) x to the right and y down, as fractions of the picture's width and
             height; may leave 0–1 where a landmark lies outside the picture.
-        world: (N, 33, 3) metres from the middle of the hips; x to the picture's right, y down,
-            z away from the camera.
+        world: (N, 33, 3) metres from the middle of the hips, or from a fixed point where a
+            sensor measures absolute positions; x to the picture's right, y down, z away from
+            the camera.
         visibility: (N, 33) 0–1, the estimator's belief that the landmark is seen.
         width, height: of the picture in pixels.
+        depth_is_measured: whether `world` was measured in all three axes, as by motion capture,
+            and not estimated from one picture.
     """
 
     t_s: Array
@@ -62,6 +65,7 @@ class LandmarkSeries:
     visibility: Array
     width: int
     height: int
+    depth_is_measured: bool = False
 
     def __post_init__(self) -> None:
         frames = self.t_s.shape[0] if self.t_s.ndim == 1 else -1

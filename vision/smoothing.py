@@ -7,7 +7,8 @@ import numpy as np
 from vision.landmarks import Array
 
 # Passes a repetition a second (93 % of its range) and halves whatever is faster than 3 Hz, the
-# band of tremor and of the estimator's jitter.
+# band of tremor and of the estimator's jitter. Compared with Butterworth, Savitzky–Golay, median
+# and One-Euro filters in docs/decisions/0005-smoothing.md.
 SIGMA_S = 0.06
 
 
@@ -26,12 +27,13 @@ def smooth(t_s: Array, angle_deg: Array) -> Array:
     total = np.zeros_like(cleaned)
     weight = np.zeros_like(cleaned)
     count = len(cleaned)
-    for shift in range(-min(reach, count - 1), min(reach, count - 1) + 1):
-        here = slice(max(0, -shift), count - max(0, shift))
-        there = slice(max(0, shift), count - max(0, -shift))
-        w = np.exp(-0.5 * ((t_s[there] - t_s[here]) / SIGMA_S) ** 2) * measured[there]
-        total[here] += w * cleaned[there]
-        weight[here] += w
+    for shift in range(min(reach, count - 1) + 1):
+        early, late = slice(0, count - shift), slice(shift, count)
+        w = np.exp(-0.5 * ((t_s[late] - t_s[early]) / SIGMA_S) ** 2)
+        # Two neighbours weigh the same for each other; a frame counts for itself once.
+        for here, there in ((early, late), (late, early))[: 2 if shift else 1]:
+            total[here] += w * cleaned[there]
+            weight[here] += w * measured[there]
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.where(measured, total / weight, np.nan)
 

@@ -13,10 +13,10 @@ from app.demo.walk import CLIP
 from rtm.exercises import Side, load_library
 from tests.vision.synthetic_person import RANGES, Rep, Scene, mirror, record, varied
 from vision.estimator import MediaPipeEstimator, landmarks_of_video
-from vision.keraal import read_blazepose
 from vision.landmarks import LandmarkSeries
 from vision.score import score_series
 from vision.series_files import read_series
+from vision.skeletons.keraal import read_blazepose
 
 LIBRARY = load_library()
 DATA = Path(__file__).parent / "data"

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from tests.vision.figure import figure
-from vision.kinematics import ANGLES, joint_angle, measured_to_vertical, observed_view
-from vision.landmarks import LandmarkSeries
+from vision.kinematics import (
+    ANGLES,
+    BodySide,
+    View,
+    joint_angle,
+    measured_to_vertical,
+    observed_view,
+)
+from vision.landmarks import Landmark, LandmarkSeries
 from vision.smoothing import smooth
 
 N = 12
@@ -59,11 +71,15 @@ def test_the_view_is_told_from_shoulders_and_hips(turn: float, view: str) -> Non
 
 @pytest.mark.parametrize("name", sorted(ANGLES))
 def test_every_angle_ignores_where_the_person_stands_and_how_large(name: str) -> None:
-    series = figure({"knee_flexion": np.full(N, 50.0), "shoulder_flexion": np.full(N, 40.0)})
-    moved = LandmarkSeries(
-        series.t_s, series.image * 0.5 + 0.2, series.world, series.visibility, 960, 960
+    angles = {"knee_flexion": 50.0, "shoulder_flexion": 40.0, "elbow_flexion": 60.0}
+    series = figure(
+        {angle: np.full(N, degrees) for angle, degrees in angles.items()},
+        turn_deg=0.0 if "frontal" in ANGLES[name].views else 90.0,
     )
-    assert joint_angle(moved, name, "left") == pytest.approx(joint_angle(series, name, "left"))
+    moved = replace(series, image=series.image * 0.5 + 0.2)
+    there = joint_angle(moved, name, "left")
+    assert np.isfinite(there).all()
+    assert there == pytest.approx(joint_angle(series, name, "left"))
 
 
 def test_smoothing_does_not_lag_behind_the_movement() -> None:
@@ -133,3 +149,165 @@ def test_with_the_hips_out_of_the_picture_the_arm_is_measured_against_the_vertic
     assert joint_angle(desk, "shoulder_abduction", "left") == pytest.approx(
         np.full(N, 70.0), abs=0.5
     )
+
+
+def _turned_about(series: LandmarkSeries, names: str, axis: str, degrees: float) -> LandmarkSeries:
+    """The named landmarks turned about an axis of the picture through their middle."""
+    indices = [Landmark[name] for name in names.split()]
+    world = series.world.copy()
+    middle = world[:, indices].mean(axis=1, keepdims=True)
+    vector = np.radians(degrees) * np.eye(3)["xyz".index(axis)]
+    turn = Rotation.from_rotvec(vector).as_matrix()
+    world[:, indices] = (world[:, indices] - middle) @ turn.T + middle
+    image = np.stack([0.5 + world[..., 0] / 2.4, 0.45 + world[..., 1] / 2.4], axis=2)
+    return replace(series, world=world, image=image)
+
+
+HEAD = "NOSE LEFT_EAR RIGHT_EAR"
+SHOULDERS = "LEFT_SHOULDER RIGHT_SHOULDER"
+
+
+@pytest.mark.parametrize("degrees", [-30.0, 0.0, 20.0, 45.0])
+def test_neck_flexion_is_positive_forwards_and_ignores_the_trunk(degrees: float) -> None:
+    for lean in (0.0, 25.0):
+        level = figure({"trunk_flexion": np.full(N, lean)}, turn_deg=90.0)
+        # Facing the picture's left, nodding turns the head from up over the left: about z.
+        nodding = _turned_about(level, HEAD, "z", -degrees)
+        neutral = joint_angle(level, "neck_flexion", "left")
+        measured = joint_angle(nodding, "neck_flexion", "left")
+        assert measured - neutral == pytest.approx(np.full(N, degrees), abs=0.5)
+
+
+@pytest.mark.parametrize("degrees", [-30.0, 0.0, 40.0])
+@pytest.mark.parametrize("turn", [0.0, 45.0])
+def test_neck_lateral_flexion_counts_either_side(degrees: float, turn: float) -> None:
+    series = _turned_about(figure({"knee_flexion": np.zeros(N)}), HEAD, "z", degrees)
+    series = _seen_from(series, turn)
+    measured = joint_angle(series, "neck_lateral_flexion", "left")
+    assert measured == pytest.approx(np.full(N, abs(degrees)), abs=0.5)
+
+
+@pytest.mark.parametrize("degrees", [-60.0, 0.0, 35.0])
+@pytest.mark.parametrize("turn", [0.0, 45.0])
+def test_neck_rotation_counts_either_side(degrees: float, turn: float) -> None:
+    series = _turned_about(figure({"knee_flexion": np.zeros(N)}), HEAD, "y", degrees)
+    measured = joint_angle(_seen_from(series, turn), "neck_rotation", "left")
+    assert measured == pytest.approx(np.full(N, abs(degrees)), abs=0.5)
+
+
+@pytest.mark.parametrize("degrees", [-25.0, 0.0, 30.0])
+def test_trunk_rotation_is_the_shoulders_against_the_hips(degrees: float) -> None:
+    series = _turned_about(figure({"knee_flexion": np.zeros(N)}), SHOULDERS, "y", degrees)
+    measured = joint_angle(series, "trunk_rotation", "left")
+    assert measured == pytest.approx(np.full(N, abs(degrees)), abs=0.5)
+
+
+@pytest.mark.parametrize("degrees", [-12.0, 0.0, 12.0])
+@pytest.mark.parametrize("turn", [0.0, 45.0])
+def test_pelvic_obliquity_counts_either_side(degrees: float, turn: float) -> None:
+    series = _turned_about(
+        figure({"knee_flexion": np.zeros(N)}), "LEFT_HIP RIGHT_HIP", "z", degrees
+    )
+    measured = joint_angle(_seen_from(series, turn), "pelvic_obliquity", "left")
+    assert measured == pytest.approx(np.full(N, abs(degrees)), abs=0.5)
+
+
+def test_anterior_pelvic_tilt_is_no_angle_of_ours() -> None:
+    assert not any("pelvic_tilt" in name for name in ANGLES)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("inwards", [-0.03, 0.0, 0.06])
+def test_a_knee_that_falls_inwards_is_valgus_on_both_sides(side: BodySide, inwards: float) -> None:
+    series = figure({"knee_flexion": np.zeros(N)})
+    world = series.world.copy()
+    world[:, Landmark[f"{side.upper()}_KNEE"], 0] -= inwards if side == "left" else -inwards
+    image = np.stack([0.5 + world[..., 0] / 2.4, 0.45 + world[..., 1] / 2.4], axis=2)
+    measured = joint_angle(replace(series, world=world, image=image), "knee_valgus", side)
+    # Both segments are 0.42 m long, and the knee lies off their common line by `inwards`.
+    assert measured == pytest.approx(np.full(N, 2 * np.degrees(np.arctan2(inwards, 0.42))), abs=0.1)
+
+
+def test_valgus_is_not_read_off_a_thigh_that_points_at_the_camera() -> None:
+    depth = np.concatenate([np.zeros(N), np.full(N, 150.0)])
+    series = figure({"knee_flexion": depth, "hip_flexion": 0.55 * depth})
+    measured = joint_angle(series, "knee_valgus", "left")
+    assert np.isfinite(measured[:N]).all()
+    assert np.isnan(measured[N:]).all()
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("degrees", [-40.0, 0.0, 50.0])
+def test_external_rotation_turns_the_bent_forearm_outwards(side: BodySide, degrees: float) -> None:
+    series = figure({"elbow_flexion": np.full(N, 90.0)})
+    elbow = series.world[:, Landmark[f"{side.upper()}_ELBOW"]]
+    outwards = np.radians(degrees)
+    sign = 1.0 if side == "left" else -1.0
+    world = series.world.copy()
+    world[:, Landmark[f"{side.upper()}_WRIST"]] = elbow + 0.26 * np.array(
+        [sign * np.sin(outwards), 0.0, -np.cos(outwards)]
+    )
+    measured = joint_angle(replace(series, world=world), "shoulder_external_rotation", side)
+    assert measured == pytest.approx(np.full(N, degrees), abs=0.5)
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_with_the_arm_out_to_the_side_external_rotation_is_upwards(side: BodySide) -> None:
+    series = figure({"shoulder_abduction": np.full(N, 90.0)})
+    world = series.world.copy()
+    world[:, Landmark[f"{side.upper()}_WRIST"]] = (
+        world[:, Landmark[f"{side.upper()}_ELBOW"]] + np.array([0.0, -0.26, 0.0])
+    )  # fmt: skip
+    measured = joint_angle(replace(series, world=world), "shoulder_external_rotation", side)
+    assert measured == pytest.approx(np.full(N, 90.0), abs=0.5)
+
+
+@pytest.mark.parametrize("bent", [0.0, 25.0])
+def test_a_straight_elbow_tells_no_shoulder_rotation(bent: float) -> None:
+    series = figure({"elbow_flexion": np.full(N, bent)})
+    assert np.isnan(joint_angle(series, "shoulder_external_rotation", "left")).all()
+
+
+@pytest.mark.parametrize("name", sorted(ANGLES))
+@pytest.mark.parametrize(
+    ("turn", "view"), [(0.0, "frontal"), (45.0, "oblique"), (90.0, "sagittal")]
+)
+def test_an_angle_is_measured_from_its_own_views_only_unless_depth_is_measured(
+    name: str, turn: float, view: View
+) -> None:
+    bent = {"knee_flexion": 40.0, "shoulder_abduction": 60.0, "elbow_flexion": 80.0}
+    series = figure({angle: np.full(N, value) for angle, value in bent.items()}, turn_deg=turn)
+    by_camera = joint_angle(series, name, "left")
+    assert np.isfinite(by_camera).all() == (view in ANGLES[name].views)
+    in_depth = joint_angle(replace(series, depth_is_measured=True), name, "left")
+    assert np.isfinite(in_depth).all()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["plane_of_elevation", "shoulder_external_rotation", "neck_rotation", "trunk_rotation"],
+)
+def test_what_needs_depth_is_not_read_off_a_picture(name: str) -> None:
+    series = figure({"shoulder_abduction": np.full(N, 80.0), "elbow_flexion": np.full(N, 80.0)})
+    flat = replace(series, world=np.full_like(series.world, np.nan))
+    assert np.isnan(joint_angle(flat, name, "left")).all()
+
+
+@given(
+    degrees=st.floats(0, 140),
+    turn=st.floats(-180, 180),
+    side=st.sampled_from(["left", "right"]),
+)
+def test_measured_depth_reads_the_knee_true_from_any_side(
+    degrees: float, turn: float, side: BodySide
+) -> None:
+    series = figure({"knee_flexion": np.full(3, degrees)}, turn_deg=turn)
+    measured = joint_angle(replace(series, depth_is_measured=True), "knee_flexion", side)
+    assert measured == pytest.approx(np.full(3, degrees), abs=0.1)
+
+
+def _seen_from(series: LandmarkSeries, turn_deg: float) -> LandmarkSeries:
+    turn = Rotation.from_euler("y", turn_deg, degrees=True).as_matrix()
+    world = series.world @ turn.T
+    image = np.stack([0.5 + world[..., 0] / 2.4, 0.45 + world[..., 1] / 2.4], axis=2)
+    return replace(series, world=world, image=image)
