@@ -14,7 +14,10 @@ SessionSource = Literal["video", "landmarks", "manual"]
 
 @dataclass(frozen=True)
 class Repetition:
-    """One repetition of the primary angle; times in s from the start of the recording."""
+    """One repetition of the primary angle; times in s from the start of the recording.
+
+    `side` is None in results made before each repetition told its side: the result's holds.
+    """
 
     start_s: float
     peak_s: float
@@ -23,6 +26,7 @@ class Repetition:
     rom_deg: float
     score: float | None
     faults: tuple[str, ...]
+    side: Side | None = None
 
 
 @dataclass(frozen=True)

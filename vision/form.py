@@ -71,10 +71,10 @@ def assess(
         if fault.unit != "s"
     }
     qualities = tuple(
-        _repetition(series.t_s, exercise, movement.angle_deg, cycle, curves)
+        _repetition(series.t_s, exercise, movement.angle_of(cycle), cycle, curves)
         for cycle in found.complete
     )
-    attempts = len(found.complete) + found.partial
+    attempts = len(found.complete) + len(found.partial)
     forms = [quality.form for quality in qualities if quality.form is not None]
     parts = {
         "range": _mean([quality.range for quality in qualities]),
@@ -192,13 +192,14 @@ def _extreme(t_s: Array, fault: Fault, cycle: Cycle, curves: dict[str, Array]) -
 
 
 def _symmetry(movement: Movement, cycles: Sequence[Cycle]) -> float | None:
-    """None unless both sides were seen through most of every repetition."""
+    """None unless both sides were seen through most of every repetition, or of their own turns."""
     if len(movement.by_side) < 2:
         return None
     ranges = []
-    for angle in movement.by_side.values():
-        pieces = [angle[cycle.start : cycle.end + 1] for cycle in cycles]
-        if any(np.isfinite(piece).mean() < _SEEN_SHARE for piece in pieces):
+    for side, angle in movement.by_side.items():
+        own = [cycle for cycle in cycles if cycle.side in (None, side)]
+        pieces = [angle[cycle.start : cycle.end + 1] for cycle in own]
+        if not own or any(np.isfinite(piece).mean() < _SEEN_SHARE for piece in pieces):
             return None
         ranges.append(_mean([float(np.nanmax(piece) - np.nanmin(piece)) for piece in pieces]))
     return 100.0 * min(ranges) / max(ranges) if max(ranges) > 0 else None

@@ -26,6 +26,7 @@ def result_json(result: ExerciseResult) -> dict[str, Any]:
                 "rom_deg": round(repetition.rom_deg, 1),
                 "score": _rounded(repetition.score),
                 "faults": list(repetition.faults),
+                "side": repetition.side or result.side,
             }
             for repetition in result.repetitions
         ],
