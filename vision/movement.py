@@ -25,7 +25,7 @@ from vision.turns import in_turn, in_turn_angle
 SIDES: tuple[BodySide, BodySide] = ("left", "right")
 
 # A side seen in less than this share of the better side's frames would tear holes in their mean.
-_COMPARABLE_SHARE = 0.9
+COMPARABLE_SHARE = 0.9
 
 # A side that moves less than this share of the other's way does not take part: the same half
 # that divides a repetition from a partial one.
@@ -121,10 +121,10 @@ def follow(series: LandmarkSeries, exercise: Exercise, side: Side | None) -> Mov
     leading = max(SIDES, key=lambda one: found[one].typical_deg)
     other: BodySide = far if leading == near else near
     follows = found[other].typical_deg >= _TAKES_PART_SHARE * found[leading].typical_deg
-    comparable = np.isfinite(both[far]).mean() >= _COMPARABLE_SHARE * np.isfinite(both[near]).mean()
+    comparable = np.isfinite(both[far]).mean() >= COMPARABLE_SHARE * np.isfinite(both[near]).mean()
     hidden = not comparable or observed_view(series) == "sagittal"
 
-    if side is None and comparable and (turns := in_turn(both, found)) is not None:
+    if side is None and (turns := in_turn(both, found)) is not None:
         return movement("bilateral", in_turn_angle(both, turns, leading), both, turns)
     if hidden and (follows or not comparable):
         leading = near

@@ -15,7 +15,7 @@ from vision.landmarks import Array, Landmark, LandmarkSeries
 
 # More than one step at a comfortable pace (about 0.55 s; Perry, Gait Analysis, 1992),
 # to either side: in such a window every foot of a walker has swung.
-_HALF_WINDOW_S = 0.8
+HALF_WINDOW_S = 0.8
 
 # In trunk lengths (about half a metre): less is a shuffle or a shift of weight.
 _MOVED_AWAY = 0.5
@@ -65,7 +65,7 @@ def _displacement(t_s: Array, track: Array) -> Array:
         axes = [np.interp(times, t_s[seen], track[seen, axis]) for axis in (0, 1)]
         return np.stack(axes, axis=1)
 
-    moved: Array = np.linalg.norm(at(t_s + _HALF_WINDOW_S) - at(t_s - _HALF_WINDOW_S), axis=1)
+    moved: Array = np.linalg.norm(at(t_s + HALF_WINDOW_S) - at(t_s - HALF_WINDOW_S), axis=1)
     return moved
 
 

@@ -167,11 +167,19 @@ class _Pass:
         return Segmentation(tuple(complete), tuple(partial), typical)
 
     def _turns(self, frames: NDArray[np.intp], least_deg: float) -> list[Turn]:
-        """As `turning_points`, over `frames` of the recording and by their indices."""
+        """As `turning_points`, over `frames` of the recording and by their indices.
+
+        A rest that lasted is not cut, though the recording begins or ends in it.
+        """
         frames = frames[_local_extremes(self.effort[frames])]
-        indices = frames.tolist()
+        indices, times = frames.tolist(), self.t_s[frames].tolist()
+
+        def cut(turn: Turn) -> bool:
+            at = times[turn.index]
+            return turn.cut and (turn.high or min(at - times[0], times[-1] - at) < SHORTEST_S)
+
         return [
-            Turn(indices[turn.index], turn.value, turn.high, turn.cut)
+            Turn(indices[turn.index], turn.value, turn.high, cut(turn))
             for turn in turning_points(self.effort[frames].tolist(), least_deg)
         ]
 
