@@ -129,6 +129,7 @@ class _State:
     high: _Extreme | None = None
     low: _Extreme | None = None
     excursions_deg: list[float] = field(default_factory=list)
+    typical_deg: float = 0.0
     gap_s: float = SHORT_GAP_S
     counted: int = 0
     partial: int = 0
@@ -221,14 +222,13 @@ class LiveCounter:
             if not state.smoothed.recent:
                 state.stretch_from_s = t_s
             state.smoothed.push(t_s, self._sign * angle_deg)
-        tally = self._tally()
-        if measured:
-            near = AT_REST_SHARE * max(tally.typical_deg, self._minimum_deg / FULL_SHARE)
+            near = AT_REST_SHARE * max(state.typical_deg, self._minimum_deg / FULL_SHARE)
             self._turn(t_s, near)
             self._find_phase(t_s, near)
-            tally = self._tally()
-            if tally.whole:
-                state.gap_s = pace_s(each.lasted_s for each in tally.whole)
+        tally = self._tally()
+        state.typical_deg = tally.typical_deg
+        if tally.whole:
+            state.gap_s = pace_s(each.lasted_s for each in tally.whole)
         if len(state.turns) > _KEPT:
             self._settle(tally)
             tally = self._tally()
