@@ -18,6 +18,7 @@ class Repetition:
 
     `concentric_s`, `eccentric_s` and `hold_s` are its phases; `smoothness` the spectral arc
     length of its speed (about −1.4 at best). None where not measured.
+    `side` is None in results made before each repetition told its side: the result's holds.
     """
 
     start_s: float
@@ -31,6 +32,7 @@ class Repetition:
     eccentric_s: float | None = None
     hold_s: float | None = None
     smoothness: float | None = None
+    side: Side | None = None
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def assess(
         return Assessment((), empty, (), ())
     judged = _judged(series, exercise, movement, found)
     qualities = tuple(_repetition(judged, one) for one in judged.performed)
-    attempts = len(found.complete) + found.partial
+    attempts = len(found.complete) + len(found.partial)
     forms = [quality.form for quality in qualities if quality.form is not None]
     parts = {
         "range": _mean([quality.range for quality in qualities]),
@@ -110,14 +110,16 @@ def _judged(
         if swayed
         else np.full(series.frame_count, np.nan)
     )
-    angle = movement.angle_deg
+
+    def performed(cycle: Cycle) -> Performed:
+        angle = movement.angle_of(cycle)
+        done = tempo(series.t_s, angle, cycle, holds=holds)
+        return Performed(series.t_s, angle, cycle, done, trunk)
+
     return _Judged(
         series.t_s,
         exercise,
-        tuple(
-            Performed(series.t_s, angle, cycle, tempo(series.t_s, angle, cycle, holds=holds), trunk)
-            for cycle in found.complete
-        ),
+        tuple(performed(cycle) for cycle in found.complete),
         {
             fault.id: curve(series, movement, fault)
             for fault in exercise.faults
@@ -214,13 +216,14 @@ def _extreme(judged: _Judged, fault: Fault, one: Performed) -> float:
 
 
 def _symmetry(movement: Movement, cycles: Sequence[Cycle]) -> float | None:
-    """None unless both sides were seen through most of every repetition."""
+    """None unless both sides were seen through most of every repetition, or of their own turns."""
     if len(movement.by_side) < 2:
         return None
     ranges = []
-    for angle in movement.by_side.values():
-        pieces = [angle[cycle.start : cycle.end + 1] for cycle in cycles]
-        if any(np.isfinite(piece).mean() < _SEEN_SHARE for piece in pieces):
+    for side, angle in movement.by_side.items():
+        own = [cycle for cycle in cycles if cycle.side in (None, side)]
+        pieces = [angle[cycle.start : cycle.end + 1] for cycle in own]
+        if not own or any(np.isfinite(piece).mean() < _SEEN_SHARE for piece in pieces):
             return None
         ranges.append(_mean([float(np.nanmax(piece) - np.nanmin(piece)) for piece in pieces]))
     return 100.0 * min(ranges) / max(ranges) if max(ranges) > 0 else None
@@ -236,8 +239,7 @@ def _explanation(
 ) -> tuple[PartExplanation, ...]:
     """What each part that was measured rests on, and how well that was seen."""
     name = primary_angle(judged.exercise).name
-    pieces = [slice(one.cycle.start, one.cycle.end + 1) for one in judged.performed]
-    seen = _mean([float(np.isfinite(movement.angle_deg[piece]).mean()) for piece in pieces])
+    seen = _mean([_seen_share(one) for one in judged.performed])
     sure = seen * _mean([visibility_of(series, name, side) for side in movement.sides])
     peaks = [float(one.angle_deg[one.cycle.peak]) for one in judged.performed]
     durations = [FIGURES["repetition_duration"](one) for one in judged.performed]
@@ -255,7 +257,7 @@ def _explanation(
         PartExplanation(
             "symmetry",
             f"{name}, mean difference of the sides",
-            _side_difference(movement, pieces),
+            _side_difference(movement, judged.performed),
             "deg",
             sure,
         ),
@@ -270,11 +272,23 @@ def _explanation(
     return tuple(row for row in rows if parts[row.part] is not None)
 
 
-def _side_difference(movement: Movement, pieces: Sequence[slice]) -> float:
+def _seen_share(one: Performed) -> float:
+    return float(np.isfinite(one.angle_deg[one.cycle.start : one.cycle.end + 1]).mean())
+
+
+def _side_difference(movement: Movement, performed: Sequence[Performed]) -> float:
+    """Of the peaks, each side's over its own turns or over all where both moved at once."""
     if len(movement.by_side) < 2:
         return 0.0
-    left, right = movement.by_side.values()
-    return _mean([abs(float(np.nanmax(left[p]) - np.nanmax(right[p]))) for p in pieces])
+    left, right = (
+        _mean([_peak(angle, one.cycle) for one in performed if one.cycle.side in (None, side)])
+        for side, angle in movement.by_side.items()
+    )
+    return abs(left - right)
+
+
+def _peak(angle_deg: Array, cycle: Cycle) -> float:
+    return float(np.nanmax(angle_deg[cycle.start : cycle.end + 1]))
 
 
 def _mean(values: Sequence[float]) -> float:

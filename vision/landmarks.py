@@ -77,6 +77,8 @@ class LandmarkSeries:
         ):
             if array.shape != shape:
                 raise UnreadableSeries(f"{name} has the shape {array.shape}, expected {shape}.")
+            if array.dtype.kind not in "fiu":
+                raise UnreadableSeries(f"{name} holds {array.dtype} values, expected numbers.")
         if frames < 2:
             raise UnreadableSeries(
                 f"The series has {max(frames, 0)} frames; at least 2 are needed."

@@ -18,16 +18,18 @@ from vision.kinematics import (
 )
 from vision.landmarks import Array, LandmarkSeries
 from vision.place import on_the_spot
-from vision.repetitions import Segmentation, segment
+from vision.repetitions import FULL_SHARE, Cycle, Segmentation, segment
 from vision.smoothing import smooth
+from vision.turns import in_turn, in_turn_angle
 
 SIDES: tuple[BodySide, BodySide] = ("left", "right")
 
 # A side seen in less than this share of the better side's frames would tear holes in their mean.
-_COMPARABLE_SHARE = 0.9
+COMPARABLE_SHARE = 0.9
 
-# A side that moves less than this share of the other's way does not take part.
-_TAKES_PART_SHARE = 0.5
+# A side that moves less than this share of the other's way does not take part: the same half
+# that divides a repetition from a partial one.
+_TAKES_PART_SHARE = FULL_SHARE
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,9 @@ class Movement:
     """The smoothed primary angle in deg, (N,), NaN where not measured.
 
     `angle_deg` is the side's own, or for both sides their mean where both are seen well and
-    take part; `by_side` holds each side that was measured. `side` is the one measured.
+    take part; where they take turns, it is the angle of the side whose turn it is. `by_side`
+    holds each side that was measured, `side` is the one measured, and `found` are the movements
+    in it, each with its side where they take turns.
     `walking` (N,) marks the frames left out because the person changed place;
     `to_vertical` says that the hips were out of view and the vertical stood for the trunk.
     """
@@ -45,10 +49,15 @@ class Movement:
     by_side: dict[BodySide, Array]
     walking: np.ndarray
     to_vertical: bool
+    found: Segmentation
 
     @property
     def sides(self) -> tuple[BodySide, ...]:
         return tuple(self.by_side) or ("left",)
+
+    def angle_of(self, cycle: Cycle) -> Array:
+        """(N,) the angle in which `cycle` was found."""
+        return self.angle_deg if cycle.side is None else self.by_side[cycle.side]
 
 
 def primary_angle(exercise: Exercise) -> PrimaryAngle:
@@ -73,12 +82,12 @@ def segment_as(exercise: Exercise, t_s: Array, angle_deg: Array) -> Segmentation
 
 
 def follow(series: LandmarkSeries, exercise: Exercise, side: Side | None) -> Movement:
-    """The exercise's angle over `series`.
+    """The exercise's angle over `series`, and the movements in it.
 
-    Without `side`, a bilateral exercise takes both sides, or the one that does all the moving;
-    a unilateral one takes the side that moves more. In a view from the side, the far half of
-    the body is mostly hidden behind the near one and is not mixed in, nor chosen unless it
-    alone moves.
+    Without `side`, sides that take turns are both followed. Else a bilateral exercise takes both
+    sides, or the one that does all the moving; a unilateral one takes the side that moves more.
+    In a view from the side, the far half of the body is mostly hidden behind the near one and is
+    not mixed in, nor chosen unless it alone moves.
 
     Raises:
         NotMeasurable: a camera can't measure the exercise.
@@ -90,36 +99,45 @@ def follow(series: LandmarkSeries, exercise: Exercise, side: Side | None) -> Mov
         angle = np.where(placed, joint_angle(series, name, one), np.nan)
         return smooth(series.t_s, angle)
 
-    def movement(label: Side, angle_deg: Array, by_side: dict[BodySide, Array]) -> Movement:
+    def movement(
+        label: Side, angle_deg: Array, by_side: dict[BodySide, Array], found: Segmentation
+    ) -> Movement:
         to_vertical = any(measured_to_vertical(series, name, one) for one in by_side)
-        return Movement(label, angle_deg, by_side, ~placed, to_vertical)
+        return Movement(label, angle_deg, by_side, ~placed, to_vertical, found)
+
+    def only(label: Side, angle_deg: Array, by_side: dict[BodySide, Array]) -> Movement:
+        return movement(label, angle_deg, by_side, segment_as(exercise, series.t_s, angle_deg))
 
     if not ANGLES[name].bilateral:
-        return movement("bilateral", curve("left"), {})
+        return only("bilateral", curve("left"), {})
     if side == "left" or side == "right":
         angle = curve(side)
-        return movement(side, angle, {side: angle})
+        return only(side, angle, {side: angle})
 
     both = {one: curve(one) for one in SIDES}
-    extent = {one: segment_as(exercise, series.t_s, both[one]).typical_deg for one in SIDES}
+    found = {one: segment_as(exercise, series.t_s, both[one]) for one in SIDES}
     near = _better_seen(series, name, both)
     far: BodySide = "right" if near == "left" else "left"
-    leading = max(SIDES, key=lambda one: extent[one])
-    follows = extent[far if leading == near else near] >= _TAKES_PART_SHARE * extent[leading]
-    comparable = np.isfinite(both[far]).mean() >= _COMPARABLE_SHARE * np.isfinite(both[near]).mean()
+    leading = max(SIDES, key=lambda one: found[one].typical_deg)
+    other: BodySide = far if leading == near else near
+    follows = found[other].typical_deg >= _TAKES_PART_SHARE * found[leading].typical_deg
+    comparable = np.isfinite(both[far]).mean() >= COMPARABLE_SHARE * np.isfinite(both[near]).mean()
     hidden = not comparable or observed_view(series) == "sagittal"
+
+    if side is None and (turns := in_turn(both, found)) is not None:
+        return movement("bilateral", in_turn_angle(both, turns, leading), both, turns)
     if hidden and (follows or not comparable):
         leading = near
-
+    alone = {leading: both[leading]}
     if exercise.laterality == "unilateral" and side is None:
-        return movement(leading, both[leading], {leading: both[leading]})
+        return movement(leading, both[leading], alone, found[leading])
     if hidden:
-        return movement("bilateral", both[leading], {leading: both[leading]})
+        return movement("bilateral", both[leading], alone, found[leading])
     if follows:
-        return movement("bilateral", (both["left"] + both["right"]) / 2, both)
+        return only("bilateral", (both["left"] + both["right"]) / 2, both)
     if side is None:
-        return movement(leading, both[leading], {leading: both[leading]})
-    return movement("bilateral", both[leading], both)
+        return movement(leading, both[leading], alone, found[leading])
+    return movement("bilateral", both[leading], both, found[leading])
 
 
 def _better_seen(series: LandmarkSeries, name: str, both: dict[BodySide, Array]) -> BodySide:

@@ -8,13 +8,18 @@ exercise's minimal excursion, below which movement can't be told from noise, is 
 The turning points of the angle are found with hysteresis: a turn counts once the angle has moved
 back by a least excursion, so tremor, pauses and drift make none. That is done twice, first with
 the minimal excursion to learn the person's range and pace, then with half of that range.
+
+`segment` looks at a whole recording and is the record; `vision.live_repetitions` applies the same
+rules to what has been seen so far.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
+from statistics import median
 from typing import Literal
 
 import numpy as np
@@ -32,42 +37,69 @@ FULL_SHARE = 0.5
 # show clearly more than half of its way.
 CUT_SHARE = 0.65
 
+# A repetition begins and ends a tenth of its way from rest, so that the rest before and after is
+# no part of it: the 10 % to 90 % convention for the rise time of a signal.
+AT_REST_SHARE = 0.1
+
 # Faster than this from rest to rest is a twitch or a tracking error, not an exercise.
 SHORTEST_S = 0.35
 
 # Where no repetition tells the person's pace, a gap up to this long is looked across.
-_SHORT_GAP_S = 0.4
+SHORT_GAP_S = 0.4
 
 
 @dataclass(frozen=True)
 class Cycle:
-    """Frame indices of one repetition: leaving rest, peak, back at rest."""
+    """Frame indices of one movement: leaving rest, peak, back at rest.
+
+    `side` is the one that did it where the sides took turns, else None.
+    """
 
     start: int
     peak: int
     end: int
+    side: Literal["left", "right"] | None = None
 
 
 @dataclass(frozen=True)
 class Segmentation:
-    """`complete` are the repetitions; `partial` counts attempts that stayed too small.
+    """`complete` are the repetitions; `partial` the attempts that stayed too small, in order.
 
     `typical_deg` is the person's own excursion, 0 where nothing moved enough to tell.
     """
 
     complete: tuple[Cycle, ...]
-    partial: int
+    partial: tuple[Cycle, ...]
     typical_deg: float
 
 
-@dataclass(frozen=True)
-class _Turn:
+@dataclass(frozen=True, slots=True)
+class Turn:
     """A turning point: `high` if a peak; `cut` if the recording or a gap begins or ends there."""
 
     index: int
     value: float
     high: bool
     cut: bool
+
+
+@dataclass(frozen=True)
+class Reach:
+    """How far a movement must go in deg: `least`, and `least_cut` where its rest was not seen."""
+
+    least: float
+    least_cut: float
+
+    @classmethod
+    def of(cls, minimum_rom_deg: float, typical_deg: float) -> Reach:
+        least = max(minimum_rom_deg, FULL_SHARE * typical_deg)
+        return cls(least, max(least, CUT_SHARE * typical_deg))
+
+    def from_rest(self, peak: Turn, rest: Turn | None) -> bool:
+        """Whether the way between `rest` and `peak` is enough; never without a rest."""
+        if rest is None:
+            return False
+        return peak.value - rest.value >= (self.least_cut if rest.cut else self.least)
 
 
 def segment(
@@ -91,22 +123,21 @@ def segment(
     seen = np.flatnonzero(np.isfinite(effort))
     whole = _Pass(t_s, effort, counting, minimum_rom_deg).over([seen])
     if whole.typical_deg == 0.0:
-        return Segmentation((), 0, 0.0)
-    stretches = _stretches(t_s, seen, _pace_s(t_s, whole.complete))
+        return Segmentation((), (), 0.0)
+    stretches = _stretches(t_s, seen, pace_s(t_s[c.end] - t_s[c.start] for c in whole.complete))
     if len(stretches) == 1:
         return whole
     return _Pass(t_s, effort, counting, minimum_rom_deg).over(stretches)
 
 
-def _pace_s(t_s: Array, cycles: Sequence[Cycle]) -> float:
-    durations = [t_s[cycle.end] - t_s[cycle.start] for cycle in cycles]
-    return max(_SHORT_GAP_S, float(np.median(durations))) if durations else _SHORT_GAP_S
+def pace_s(durations_s: Iterable[float]) -> float:
+    """The longest gap that can't hide a whole repetition of this person."""
+    durations = [float(duration) for duration in durations_s]
+    return max(SHORT_GAP_S, median(durations)) if durations else SHORT_GAP_S
 
 
 def _stretches(t_s: Array, seen: NDArray[np.intp], gap_s: float) -> list[NDArray[np.intp]]:
     """The measured frames, split where nothing was measured for longer than `gap_s`."""
-    if seen.size == 0:
-        return []
     return np.split(seen, np.flatnonzero(np.diff(t_s[seen]) > gap_s) + 1)
 
 
@@ -120,89 +151,111 @@ class _Pass:
     minimum_rom_deg: float
 
     def over(self, stretches: Sequence[NDArray[np.intp]]) -> Segmentation:
-        small = [_turns(self.effort, frames, self.minimum_rom_deg) for frames in stretches]
-        typical = _typical_excursion(small)
-        least = max(self.minimum_rom_deg, FULL_SHARE * typical)
+        small = [self._turns(frames, self.minimum_rom_deg) for frames in stretches]
+        typical = typical_excursion_deg(
+            abs(b.value - a.value) for turns in small for a, b in pairwise(turns)
+        )
+        reach = Reach.of(self.minimum_rom_deg, typical)
         complete: list[Cycle] = []
-        for frames in stretches:
-            turns = _turns(self.effort, frames, least)
-            complete += self._cycles(frames, turns, max(least, CUT_SHARE * typical), least)
-        inside = [range(cycle.start, cycle.end + 1) for cycle in complete]
-        partial = sum(
-            turn.high and not turn.cut and not any(turn.index in span for span in inside)
-            for turns in small
-            for turn in turns
-        )
-        return Segmentation(tuple(complete), partial, typical)
+        partial: list[Cycle] = []
+        for frames, fine in zip(stretches, small, strict=True):
+            coarse = self._turns(frames, reach.least)
+            done = self._lasting(frames, whole_movements(coarse, reach, self.counting))
+            complete += done
+            taken = [(cycle.start, cycle.end) for cycle in done]
+            partial += self._lasting(frames, partial_movements(fine, taken))
+        return Segmentation(tuple(complete), tuple(partial), typical)
 
-    def _cycles(
-        self, frames: NDArray[np.intp], turns: list[_Turn], least_cut: float, least: float
+    def _turns(self, frames: NDArray[np.intp], least_deg: float) -> list[Turn]:
+        """As `turning_points`, over `frames` of the recording and by their indices.
+
+        A rest that lasted is not cut, though the recording begins or ends in it.
+        """
+        frames = frames[_local_extremes(self.effort[frames])]
+        indices, times = frames.tolist(), self.t_s[frames].tolist()
+
+        def cut(turn: Turn) -> bool:
+            at = times[turn.index]
+            return turn.cut and (turn.high or min(at - times[0], times[-1] - at) < SHORTEST_S)
+
+        return [
+            Turn(indices[turn.index], turn.value, turn.high, cut(turn))
+            for turn in turning_points(self.effort[frames].tolist(), least_deg)
+        ]
+
+    def _lasting(
+        self, frames: NDArray[np.intp], movements: Iterable[tuple[Turn, Turn, Turn]]
     ) -> list[Cycle]:
-        def reaches(peak: _Turn, rest: _Turn | None) -> bool:
-            if rest is None:
-                return False
-            return peak.value - rest.value >= (least_cut if rest.cut else least)
+        cycles = (self._trimmed(frames, *movement) for movement in movements)
+        return [
+            cycle for cycle in cycles if self.t_s[cycle.end] - self.t_s[cycle.start] >= SHORTEST_S
+        ]
 
-        cycles = []
-        for position, turn in enumerate(turns):
-            if not turn.high:
-                continue
-            before = turns[position - 1] if position > 0 else None
-            after = turns[position + 1] if position + 1 < len(turns) else None
-            if before is None or not reaches(turn, before):
-                continue
-            if not reaches(turn, after) and self.counting == "cycle":
-                continue
-            end = turn if after is None else after
-            cycle = self._trimmed(frames, before.index, turn.index, end.index)
-            if self.t_s[cycle.end] - self.t_s[cycle.start] >= SHORTEST_S:
-                cycles.append(cycle)
-        return cycles
-
-    def _trimmed(self, frames: NDArray[np.intp], start: int, peak: int, end: int) -> Cycle:
-        """Without the rest before and after: from a tenth of the way up to a tenth above rest."""
-        effort = self.effort
-        first, middle, last = np.searchsorted(frames, (start, peak, end))
-        up = effort[start] + 0.1 * (effort[peak] - effort[start])
-        rising = frames[first : middle + 1]
-        down = effort[end] + 0.1 * (effort[peak] - effort[end])
-        falling = frames[middle : last + 1]
+    def _trimmed(self, frames: NDArray[np.intp], start: Turn, peak: Turn, end: Turn) -> Cycle:
+        """Without the rest before and after."""
+        first, middle, last = frames.searchsorted((start.index, peak.index, end.index)).tolist()
+        up = start.value + AT_REST_SHARE * (peak.value - start.value)
+        down = end.value + AT_REST_SHARE * (peak.value - end.value)
+        way_up = self.effort[frames[first : middle + 1]][::-1] <= up
+        way_down = self.effort[frames[middle : last + 1]] <= down
         return Cycle(
-            start=int(rising[effort[rising] <= up][-1]),
-            peak=peak,
-            end=int(falling[effort[falling] <= down][0]),
+            start=int(frames[middle - way_up.argmax()]),
+            peak=peak.index,
+            end=int(frames[middle + way_down.argmax()]),
         )
 
 
-def _turns(effort: Array, frames: NDArray[np.intp], least_deg: float) -> list[_Turn]:
-    """Alternating turning points over `frames`, at least `least_deg` between neighbours.
+def whole_movements(
+    turns: Sequence[Turn], reach: Reach, counting: Counting
+) -> Iterator[tuple[Turn, Turn, Turn]]:
+    """Rest, peak and rest of each movement that goes far enough, over alternating `turns`.
+
+    With `counting` `rise` and nothing after the peak, the peak stands for the last rest.
+    """
+    for position, peak in enumerate(turns):
+        if not peak.high:
+            continue
+        before = turns[position - 1] if position > 0 else None
+        after = turns[position + 1] if position + 1 < len(turns) else None
+        if before is None or not reach.from_rest(peak, before):
+            continue
+        if counting == "rise" or reach.from_rest(peak, after):
+            yield before, peak, after or peak
+
+
+def partial_movements(
+    turns: Sequence[Turn], taken: Sequence[tuple[int, int]]
+) -> Iterator[tuple[Turn, Turn, Turn]]:
+    """Rest, peak and rest of each peak outside the spans `taken`; a cut one may be anything."""
+    for position, peak in enumerate(turns):
+        if peak.high and not peak.cut and not any(a <= peak.index <= b for a, b in taken):
+            yield turns[position - 1], peak, turns[position + 1]
+
+
+def turning_points(values: Sequence[float], least_deg: float) -> list[Turn]:
+    """Alternating turning points of `values`, at least `least_deg` between neighbours.
 
     The first is the extreme before the first confirmed turn, the last the one after the last;
     both are `cut`. Empty where nothing moves by `least_deg`.
     """
-    frames = frames[_local_extremes(effort[frames])]
-    values = effort[frames].tolist()
-    turns: list[_Turn] = []
+    turns: list[Turn] = []
     low = high = 0
     seeking_high: bool | None = None
-
-    def turn(index: int, is_high: bool, cut: bool) -> _Turn:
-        return _Turn(int(frames[index]), values[index], is_high, cut)
-
     for index, value in enumerate(values):
         if value > values[high]:
             high = index
         if value < values[low]:
             low = index
         if seeking_high is not False and values[high] - value >= least_deg:
-            turns.append(turn(high, True, cut=not turns))
+            turns.append(Turn(high, values[high], high=True, cut=not turns))
             seeking_high, low = False, index
         elif seeking_high is not True and value - values[low] >= least_deg:
-            turns.append(turn(low, False, cut=not turns))
+            turns.append(Turn(low, values[low], high=False, cut=not turns))
             seeking_high, high = True, index
     if seeking_high is None:
         return []
-    return [*turns, turn(high if seeking_high else low, seeking_high, cut=True)]
+    last = high if seeking_high else low
+    return [*turns, Turn(last, values[last], seeking_high, cut=True)]
 
 
 def _local_extremes(values: Array) -> NDArray[np.bool_]:
@@ -213,10 +266,8 @@ def _local_extremes(values: Array) -> NDArray[np.bool_]:
     return kept
 
 
-def _typical_excursion(stretches: list[list[_Turn]]) -> float:
-    """The median excursion, each weighing its own size, so that wiggles can't outvote it."""
-    sizes = np.sort([abs(b.value - a.value) for turns in stretches for a, b in pairwise(turns)])
-    if sizes.size == 0:
-        return 0.0
-    weight = np.cumsum(sizes)
-    return float(sizes[np.searchsorted(weight, weight[-1] / 2)])
+def typical_excursion_deg(excursions_deg: Iterable[float]) -> float:
+    """The median, each weighing its own size, so that wiggles can't outvote it; 0 of none."""
+    sizes = sorted(excursions_deg)
+    weight = list(accumulate(sizes))
+    return sizes[bisect_left(weight, weight[-1] / 2)] if sizes else 0.0

@@ -30,6 +30,7 @@ def result_json(result: ExerciseResult) -> dict[str, Any]:
                 "eccentric_s": _rounded(repetition.eccentric_s, 3),
                 "hold_s": _rounded(repetition.hold_s, 3),
                 "smoothness": _rounded(repetition.smoothness, 2),
+                "side": repetition.side or result.side,
             }
             for repetition in result.repetitions
         ],

@@ -9,7 +9,7 @@ from statistics import median
 import numpy as np
 
 from rtm.exercises import Exercise, Requirement
-from vision.kinematics import ANGLES, joint_angle
+from vision.kinematics import ANGLES, BodySide, joint_angle
 from vision.landmarks import Array, LandmarkSeries
 from vision.movement import Movement, primary_angle
 from vision.repetitions import Cycle, Segmentation
@@ -28,23 +28,28 @@ class Refusal:
 
 
 def only_this_exercise(
-    series: LandmarkSeries, exercise: Exercise, movement: Movement, found: Segmentation
+    series: LandmarkSeries, exercise: Exercise, movement: Movement
 ) -> tuple[Segmentation, tuple[Refusal, ...]]:
-    """`found` without the movements that break a requirement, and what was refused for which.
+    """What `movement` found less what breaks a requirement, and what was refused for which.
 
     What could not be seen refuses nothing.
     """
+    found = movement.found
     refused: dict[int, int] = {}
     if not found.complete or not exercise.requirements:
         return found, ()
-    curves = [_curve(series, movement, each.measure) for each in exercise.requirements]
+    curves = {
+        (each.measure, side): _curve(series, each.measure, (side,) if side else movement.sides)
+        for each in exercise.requirements
+        for side in {cycle.side for cycle in found.complete}
+    }
     comes_back = primary_angle(exercise).counting == "cycle"
     kept = []
     for cycle in found.complete:
         broken = [
             index
-            for index, (each, curve) in enumerate(zip(exercise.requirements, curves, strict=True))
-            if _breaks(each, series.t_s, curve, cycle, comes_back)
+            for index, each in enumerate(exercise.requirements)
+            if _breaks(each, series.t_s, curves[each.measure, cycle.side], cycle, comes_back)
         ]
         if broken:
             refused[broken[0]] = refused.get(broken[0], 0) + 1
@@ -54,9 +59,10 @@ def only_this_exercise(
     return replace(found, complete=tuple(kept)), tuple(refusals)
 
 
-def _curve(series: LandmarkSeries, movement: Movement, measure: str) -> Array:
-    """(N,) the mean over the sides measured of what was seen."""
-    sides = movement.sides if ANGLES[measure].bilateral else ("left",)
+def _curve(series: LandmarkSeries, measure: str, sides: Sequence[BodySide]) -> Array:
+    """(N,) the mean over `sides` of what was seen."""
+    if not ANGLES[measure].bilateral:
+        sides = ("left",)
     curves = np.stack([smooth(series.t_s, joint_angle(series, measure, one)) for one in sides])
     seen = np.isfinite(curves)
     count = seen.sum(axis=0)

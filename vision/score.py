@@ -15,7 +15,7 @@ from vision.estimator import MediaPipeEstimator, Progress, landmarks_of_video
 from vision.form import Assessment, assess
 from vision.kinematics import observed_view
 from vision.landmarks import Array, LandmarkSeries
-from vision.movement import Movement, follow, primary_angle, segment_as
+from vision.movement import Movement, follow, primary_angle
 from vision.repetitions import Segmentation
 from vision.requirements import Refusal, only_this_exercise
 from vision.series_files import SERIES_SUFFIXES, read_series
@@ -94,8 +94,7 @@ def score_series(
         raise NobodyFound("Nobody was found in any frame of this recording.")
     angle = primary_angle(exercise)
     movement = follow(series, exercise, side)
-    moved = segment_as(exercise, series.t_s, movement.angle_deg)
-    found, refusals = only_this_exercise(series, exercise, movement, moved)
+    found, refusals = only_this_exercise(series, exercise, movement)
     assessment = assess(series, exercise, movement, found)
     result = ExerciseResult(
         exercise_id=exercise.id,
@@ -103,7 +102,7 @@ def score_series(
         duration_s=series.duration_s,
         frames=series.frame_count,
         frames_measured=int(np.isfinite(movement.angle_deg).sum()),
-        repetitions=_repetitions(series.t_s, movement.angle_deg, found, assessment),
+        repetitions=_repetitions(series.t_s, movement, found, assessment),
         primary_angle=_range(angle.name, movement.angle_deg),
         score=assessment.parts,
         faults=assessment.faults,
@@ -114,10 +113,11 @@ def score_series(
 
 
 def _repetitions(
-    t_s: Array, angle_deg: Array, found: Segmentation, assessment: Assessment
+    t_s: Array, movement: Movement, found: Segmentation, assessment: Assessment
 ) -> tuple[Repetition, ...]:
     repetitions = []
     for cycle, quality in zip(found.complete, assessment.repetitions, strict=True):
+        angle_deg = movement.angle_of(cycle)
         piece = angle_deg[cycle.start : cycle.end + 1]
         repetitions.append(
             Repetition(
@@ -132,6 +132,7 @@ def _repetitions(
                 eccentric_s=quality.tempo.eccentric_s,
                 hold_s=quality.tempo.hold_s,
                 smoothness=quality.tempo.smoothness,
+                side=cycle.side or movement.side,
             )
         )
     return tuple(repetitions)
@@ -190,6 +191,7 @@ def _movement_warnings(
     if walked_s > 0:
         yield f"Walking was left out ({walked_s:.1f} s)."
     if found.partial:
-        yield f"Attempts below half of the usual range: {found.partial}."
+        at = ", ".join(f"{series.t_s[each.peak] - series.t_s[0]:.1f} s" for each in found.partial)
+        yield f"Attempts below half of the usual range: {len(found.partial)} (at {at})."
     for refusal in refusals:
         yield f"Movements not counted: {refusal.movements}. {refusal.requirement.cue['en']}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from hypothesis import strategies as st
 
 from rtm.exercises import load_library
 from tests.vision.figure import cycles, figure, squat
+from tests.vision.synthetic_person import RANGES, Rep, Scene, record, varied
 from vision.landmarks import LandmarkSeries
 from vision.repetitions import segment
 from vision.score import score_file, score_series
@@ -163,3 +166,92 @@ def test_any_array_gives_ordered_repetitions_and_no_exception(
         assert cycle.start < cycle.peak < cycle.end
     for earlier, later in zip(found.complete, found.complete[1:], strict=False):
         assert earlier.end <= later.start
+
+
+def one_after_the_other(first: LandmarkSeries, second: LandmarkSeries) -> LandmarkSeries:
+    """Both recordings as one."""
+    return LandmarkSeries(
+        np.concatenate([first.t_s, second.t_s + first.t_s[-1] + 1 / 30]),
+        np.concatenate([first.image, second.image]),
+        np.concatenate([first.world, second.world]),
+        np.concatenate([first.visibility, second.visibility]),
+        first.width,
+        first.height,
+    )
+
+
+@pytest.mark.parametrize(
+    ("exercise_id", "heading_deg"),
+    [
+        ("shoulder_abduction", 0.0),
+        ("elbow_flexion", 0.0),
+        ("shoulder_flexion", 90.0),
+        ("hip_abduction_standing", 0.0),
+        ("knee_extension_seated", 90.0),
+    ],
+)
+@pytest.mark.parametrize("right_share", [1.0, 0.5])
+def test_sides_that_take_turns_are_all_counted_and_named(
+    exercise_id: str, heading_deg: float, right_share: float
+) -> None:
+    rest, full = RANGES[exercise_id]
+    left = Scene(exercise_id, "left", [Rep()] * 5, heading_deg=heading_deg)
+    right = replace(left, side="right", excursion_deg=right_share * abs(full - rest))
+    series = one_after_the_other(record(left), record(right))
+    result = score_series(series, LIBRARY[exercise_id]).result
+    assert [each.side for each in result.repetitions] == ["left"] * 5 + ["right"] * 5
+    assert result.repetitions[0].rom_deg == pytest.approx(abs(full - rest), rel=0.3)
+
+
+def test_alternating_arms_are_counted_each_and_asymmetry_is_seen() -> None:
+    left = Scene("shoulder_abduction", "left", [Rep()])
+    right = replace(left, side="right", excursion_deg=70.0)
+    series = record(left)
+    for each in (right, left, right, left, right):
+        series = one_after_the_other(series, record(each))
+    result = score_series(series, LIBRARY["shoulder_abduction"]).result
+    assert [each.side for each in result.repetitions] == ["left", "right"] * 3
+    assert result.score.symmetry == pytest.approx(100 * 70 / 138, abs=15)
+
+
+def test_both_arms_at_once_are_one_repetition_of_both_sides() -> None:
+    scored = score_series(perform("shoulder_abduction", [1, 1, 1]), LIBRARY["shoulder_abduction"])
+    assert [each.side for each in scored.result.repetitions] == ["bilateral"] * 3
+
+
+def test_a_partial_attempt_says_where_it_was() -> None:
+    angle = cycles([150.0, 150.0, 50.0, 150.0], rest=10.0)
+    found = segment(np.arange(len(angle)) / 30.0, angle, rising=True, minimum_rom_deg=20)
+    assert len(found.complete) == 3
+    (attempt,) = found.partial
+    assert found.complete[1].end <= attempt.start < attempt.peak < attempt.end
+    assert attempt.end <= found.complete[2].start
+    assert angle[attempt.peak] == pytest.approx(50.0, abs=0.5)
+
+
+CONDITIONS: dict[str, tuple[int, dict[str, Any]]] = {
+    "fatigue": (8, {"reps": [Rep(share=1 - 0.4 * n / 7) for n in range(8)]}),
+    "very slow": (3, {"reps": [Rep(up_s=3.5, hold_s=1.0, down_s=3.5)] * 3}),
+    "fast": (8, {"reps": [Rep(up_s=0.4, hold_s=0.0, down_s=0.4, rest_s=0.1)] * 8}),
+    "held at the top": (4, {"reps": [Rep(hold_s=5.0)] * 4}),
+    "any frame rate": (5, {"jitter": 0.45, "missing": 0.2}),
+    "walking up to the camera": (5, {"walk_in": True, "seed": 4}),
+}
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+@pytest.mark.parametrize(
+    ("exercise_id", "heading_deg"), [("squat", 0.0), ("shoulder_abduction", 0.0)]
+)
+def test_the_count_holds_in(condition: str, exercise_id: str, heading_deg: float) -> None:
+    expected, changes = CONDITIONS[condition]
+    scene = Scene(exercise_id, reps=varied(5, 4), heading_deg=heading_deg)
+    assert count(exercise_id, record(replace(scene, **changes))) == expected
+
+
+def test_a_slow_drift_of_posture_changes_no_count() -> None:
+    angle = cycles([100.0] * 8, rest=10.0)
+    drifting = angle + np.linspace(0.0, 60.0, len(angle))
+    found = segment(np.arange(len(angle)) / 30.0, drifting, rising=True, minimum_rom_deg=20)
+    assert len(found.complete) == 8
+    assert found.partial == ()
