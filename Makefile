@@ -80,6 +80,7 @@ bench: setup
 
 screenshots: test-setup
 	HOMESTRETCH_SCREENSHOTS=docs/images $(PY) -m pytest tests/e2e
+	$(PY) -m bench.overlay_pictures
 
 clean:
 	rm -rf .venv app/web/node_modules app/web/static vision/models/*.task $(dir $(R4)) build dist *.egg-info

@@ -1,4 +1,4 @@
-"""`homestretch score`: one recording to JSON, with plot and overlay video where asked."""
+"""`homestretch score`: one recording to JSON, with plot, report and overlay video where asked."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from vision.errors import RecordingProblem
 from vision.estimator import ModelMissing
 from vision.report import result_json
 from vision.score import score_file
+from vision.session_picture import draw_report
 from vision.video import VIDEO_SUFFIXES
 
 
@@ -47,7 +48,8 @@ def score_to_folder(
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
         (out / "session.json").write_text(json.dumps(result, indent=2) + "\n", "utf-8")
-        plot_angle(scored, out / "session.png")
+        plot_angle(scored, out / "session.png", exercise, partial_s=scored.partial_s)
+        draw_report(scored, exercise, out / "report.png", partial_s=scored.partial_s)
         if file.suffix.lower() in VIDEO_SUFFIXES:
-            annotate_video(file, scored, out / "annotated.mp4")
+            annotate_video(file, scored, out / "annotated.mp4", exercise)
     return result

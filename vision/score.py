@@ -10,11 +10,12 @@ import numpy as np
 
 from rtm.exercises import Exercise, Side
 from rtm.session import AngleRange, ExerciseResult, Quality, Repetition
+from vision.camera_check import check_camera
 from vision.errors import NobodyFound, RecordingProblem
 from vision.estimator import MediaPipeEstimator, Progress, landmarks_of_video
 from vision.form import Assessment, assess
-from vision.kinematics import observed_view
 from vision.landmarks import Array, LandmarkSeries
+from vision.light import Light
 from vision.movement import Movement, follow, primary_angle
 from vision.repetitions import Segmentation
 from vision.requirements import Refusal, only_this_exercise
@@ -23,16 +24,19 @@ from vision.video import VIDEO_SUFFIXES
 
 # Below this share of frames the reading is of pieces; the result says so.
 _WELL_SEEN_SHARE = 0.7
-_LOW_FPS = 12.0
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A result with what it was read from; `angle_deg` (N,) belongs to `series.t_s`."""
+    """A result with what it was read from; `angle_deg` (N,) belongs to `series.t_s`.
+
+    `partial_s` are the peaks of the attempts that stayed partial, in s as in the result.
+    """
 
     result: ExerciseResult
     series: LandmarkSeries
     angle_deg: Array
+    partial_s: tuple[float, ...] = ()
 
     @property
     def t_s(self) -> Array:
@@ -76,15 +80,31 @@ def score_video(
     primary_angle(exercise)
     with MediaPipeEstimator() as estimator:
         footage = landmarks_of_video(path, estimator, on_progress)
-    return score_series(footage.series, exercise, side, frames_missing=footage.frames_missing)
+    return score_series(
+        footage.series,
+        exercise,
+        side,
+        frames_missing=footage.frames_missing,
+        luminance=footage.light,
+        people=footage.people,
+        frames_of_others=footage.frames_of_others,
+    )
 
 
 def score_series(
-    series: LandmarkSeries, exercise: Exercise, side: Side | None = None, *, frames_missing: int = 0
+    series: LandmarkSeries,
+    exercise: Exercise,
+    side: Side | None = None,
+    *,
+    frames_missing: int = 0,
+    luminance: Sequence[Light] = (),
+    people: Sequence[int] = (),
+    frames_of_others: int = 0,
 ) -> Scored:
     """Scores a landmark series; pure.
 
-    `frames_missing` is how many frames the video should have had beyond those decoded.
+    `frames_missing` is how many frames the video should have had beyond those decoded; the rest
+    is what `vision.camera_check.check_camera` asks of a video.
 
     Raises:
         NobodyFound: no frame holds a person.
@@ -96,6 +116,14 @@ def score_series(
     movement = follow(series, exercise, side)
     found, refusals = only_this_exercise(series, exercise, movement)
     assessment = assess(series, exercise, movement, found)
+    camera = check_camera(
+        series, luminance, people, exercise, side=side, frames_of_others=frames_of_others
+    )
+    warnings = (
+        *(finding.message["en"] for finding in camera),
+        *_sight_warnings(movement, frames_missing),
+        *_movement_warnings(series, movement, found, refusals),
+    )
     result = ExerciseResult(
         exercise_id=exercise.id,
         side=movement.side,
@@ -107,9 +135,14 @@ def score_series(
         score=assessment.parts,
         faults=assessment.faults,
         explanation=assessment.explanation,
-        quality=_quality(series, exercise, movement, found, refusals, frames_missing),
+        quality=Quality(
+            visibility=float(series.visibility[series.found].mean()),
+            fps=series.fps,
+            warnings=warnings,
+        ),
     )
-    return Scored(result, series, movement.angle_deg)
+    partial_s = tuple(float(series.t_s[each.peak] - series.t_s[0]) for each in found.partial)
+    return Scored(result, series, movement.angle_deg, partial_s)
 
 
 def _repetitions(
@@ -144,41 +177,15 @@ def _range(name: str, angle_deg: Array) -> AngleRange | None:
     return AngleRange(name, float(np.nanmin(angle_deg)), float(np.nanmax(angle_deg)))
 
 
-def _quality(
-    series: LandmarkSeries,
-    exercise: Exercise,
-    movement: Movement,
-    found: Segmentation,
-    refusals: Sequence[Refusal],
-    frames_missing: int,
-) -> Quality:
-    seen = series.visibility[series.found]
-    return Quality(
-        visibility=float(seen.mean()),
-        fps=series.fps,
-        warnings=(
-            *_sight_warnings(series, exercise, movement, frames_missing),
-            *_movement_warnings(series, movement, found, refusals),
-        ),
-    )
-
-
-def _sight_warnings(
-    series: LandmarkSeries, exercise: Exercise, movement: Movement, frames_missing: int
-) -> Iterator[str]:
+def _sight_warnings(movement: Movement, frames_missing: int) -> Iterator[str]:
     """What the camera could not see, in plain words."""
     measured = np.isfinite(movement.angle_deg) | movement.walking
     if not np.isfinite(movement.angle_deg).any():
         yield "The joint of this exercise could not be seen: nothing was measured."
     elif measured.mean() < _WELL_SEEN_SHARE:
         yield f"The joint could be seen in {measured.mean():.0%} of the frames only."
-    view = observed_view(series)
-    if exercise.camera_view not in (None, "any", view):
-        yield f"The camera saw a {view} view; this exercise asks for {exercise.camera_view}."
     if movement.to_vertical:
         yield "The hips were out of view: the arm was measured against the vertical."
-    if series.fps < _LOW_FPS:
-        yield f"The frame rate is low ({series.fps:.0f}/s); fast movements may be missed."
     if frames_missing > 0:
         yield f"The video is cut off: {frames_missing} of its frames could not be read."
 

@@ -52,6 +52,10 @@ class VideoInfo:
 class Video:
     """An opened video: iterate `frames()` once.
 
+    A stream that changes its size on the way is shown in its first size throughout. Where its
+    shape changes with it, as when a phone is turned while a browser records, the rest is
+    stretched: OpenCV does not tell.
+
     Raises:
         UnreadableVideo: on opening, when the file is empty or no decoder knows it.
     """

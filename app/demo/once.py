@@ -111,7 +111,8 @@ def _session_files(context: Context, session_id: str, out: Path) -> dict[str, An
     result = result_json(session.result)
     _write(out / "session.json", result)
     recording = context.settings.recordings_dir / str(row.recording)
-    plot_angle(score_file(recording, load_library()[_EXERCISE]), out / "session.png")
+    exercise = load_library()[_EXERCISE]
+    plot_angle(score_file(recording, exercise), out / "session.png", exercise)
     return result
 
 
