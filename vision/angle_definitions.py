@@ -7,6 +7,7 @@ goniometer (American Academy of Orthopaedic Surgeons, Joint Motion, 1965).
 |---|---|---|---|---|---|
 | knee_flexion | thigh (hip→knee) and shank (knee→ankle) | straight | bent | S | all |
 | hip_flexion | trunk and thigh, seen along the line of the hips | straight | bent | S | all |
+| hip_extension | trunk and thigh, in the plane of the face | in line | behind | S | all |
 | hip_abduction | trunk and thigh, in the frontal plane | in line | outwards | F | F, O |
 | knee_valgus | thigh and shank, in the frontal plane | in line | knee inwards | F | F |
 | ankle_dorsiflexion | shank and foot | right angle | toes up | S | S, O |
@@ -148,6 +149,17 @@ def _hip_flexion(p: Points) -> Array:
     return between(without(trunk, across), without(thigh, across))
 
 
+def _hip_extension(p: Points) -> Array:
+    """Backwards positive; a picture does not tell forwards from backwards."""
+    if (nothing := _not_told(p)) is not None:
+        return nothing
+    down = unit(_trunk_down(p))
+    backwards = unit(without(-_forwards(p), down))
+    thigh = p["KNEE"] - p["HIP"]
+    angle: Array = np.degrees(np.arctan2(dot(thigh, backwards), dot(thigh, down)))
+    return angle
+
+
 def _hip_abduction(p: Points) -> Array:
     """Outwards positive: the side of the trunk's axis on which this hip lies is outwards."""
     down = unit(_trunk_down(p))
@@ -274,6 +286,14 @@ ANGLES: dict[str, AngleDefinition] = {
     for definition in (
         AngleDefinition("knee_flexion", "sagittal", _LEG, True, _knee_flexion),
         AngleDefinition("hip_flexion", "sagittal", (*_TRUNK, "HIP", "KNEE"), True, _hip_flexion),
+        AngleDefinition(
+            "hip_extension",
+            "sagittal",
+            (*_TRUNK, "HIP", "KNEE"),
+            True,
+            _hip_extension,
+            in_picture=False,
+        ),
         AngleDefinition(
             "hip_abduction",
             "frontal",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -15,7 +15,8 @@ from app.session_rows import SessionLine, session_line
 from app.sessions import stored_session
 from app.sign_in import SignIn
 from app.store import PatientRow, SessionRow
-from rtm.exercises import Exercise, load_library
+from rtm.exercises import Exercise, Side, load_library
+from rtm.exercises.drawing import draw
 from rtm.program import PrescribedExercise, Program
 from rtm.session import ExerciseResult, Session
 
@@ -28,11 +29,18 @@ class TodayLine:
     """One exercise of the program as the patient sees it."""
 
     exercise: Exercise
+    side: Side
     name: str
     steps: tuple[str, ...]
     dose_text: str
     note: str
     done: bool
+
+    @property
+    def drawing(self) -> dict[str, Any]:
+        """The moving figure and its captions, as JSON for the page."""
+        drawing = draw(self.exercise, mirrored=self.side == "left")
+        return {**asdict(drawing), "steps": self.steps}
 
 
 @dataclass(frozen=True)
@@ -140,6 +148,7 @@ def _line(line: PrescribedExercise, done: bool) -> TodayLine:
     exercise = load_library()[line.exercise_id]
     return TodayLine(
         exercise=exercise,
+        side=line.side,
         name=exercise.name["en"],
         steps=exercise.steps["en"],
         dose_text=_dose_in_plain_words(line),

@@ -13,15 +13,27 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 
-from rtm.exercises.definition import Exercise, Fault, PrimaryAngle, Requirement, Tempo
+from rtm.exercises.consistency import InvalidExercise, check_exercise, check_links
+from rtm.exercises.definition import (
+    Code,
+    Demonstration,
+    Exercise,
+    Fault,
+    Keyframe,
+    Phase,
+    Position,
+    PrimaryAngle,
+    Prop,
+    Requirement,
+    Tempo,
+)
+from rtm.exercises.figure import base_pose, sided
+
+__all__ = ["ExerciseLibrary", "InvalidExercise", "UnknownExercise", "load_library", "read_library"]
 
 
 class UnknownExercise(LookupError):
     """No exercise has this id; the message lists the ids there are."""
-
-
-class InvalidExercise(ValueError):
-    """A definition file breaks the schema; the message names file, place and rule."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +61,8 @@ def load_library() -> ExerciseLibrary:
     """The library shipped with this package.
 
     Raises:
-        InvalidExercise: a file breaks the schema or its id differs from its file name.
+        InvalidExercise: a file breaks the schema, contradicts itself, has an id that differs
+            from its file name, or names a progression that is not there.
     """
     return read_library(files(__package__))
 
@@ -68,6 +81,8 @@ def read_library(folder: Traversable) -> ExerciseLibrary:
         if file.name != f"{document['id']}.yaml":
             raise InvalidExercise(f"{file.name}: holds the id {document['id']!r}")
         by_id[document["id"]] = _exercise(document)
+        check_exercise(file.name, by_id[document["id"]])
+    check_links(by_id)
     return ExerciseLibrary(by_id)
 
 
@@ -77,19 +92,29 @@ def _exercise(document: dict[str, Any]) -> Exercise:
         id=document["id"],
         name=document["name"],
         region=document["region"],
+        further_regions=tuple(document.get("further_regions", ())),
         position=document["position"],
         equipment=tuple(document.get("equipment", ())),
         laterality=document["laterality"],
         measurement=document["measurement"],
         measurement_note=document.get("measurement_note"),
         camera_view=camera.get("view"),
-        steps={language: tuple(steps) for language, steps in document["steps"].items()},
+        steps=_texts(document["steps"]),
         primary_angle=PrimaryAngle(**camera["primary_angle"]) if camera else None,
+        phases=tuple(Phase(**phase) for phase in camera.get("phases", ())),
         tempo=_tempo(camera["tempo"]) if camera else None,
         requirements=tuple(Requirement(**each) for each in camera.get("requirements", ())),
         faults=tuple(Fault(**fault) for fault in camera.get("faults", ())),
-        contraindications=tuple(document.get("contraindications", ())),
+        contraindications=_texts(document["contraindications"]),
+        progressions=tuple(document.get("progressions", ())),
+        regressions=tuple(document.get("regressions", ())),
+        codes=tuple(Code(**code) for code in document["codes"]),
+        demonstration=_demonstration(document["demonstration"], document["position"]),
     )
+
+
+def _texts(document: dict[str, list[str]]) -> dict[str, tuple[str, ...]]:
+    return {language: tuple(texts) for language, texts in document.items()}
 
 
 def _tempo(document: dict[str, Any]) -> Tempo:
@@ -98,3 +123,29 @@ def _tempo(document: dict[str, Any]) -> Tempo:
         return None if value is None else (float(value[0]), float(value[1]))
 
     return Tempo(bounds("concentric_s"), bounds("eccentric_s"), document.get("hold_s"))
+
+
+def _demonstration(document: dict[str, Any], position: Position) -> Demonstration:
+    return Demonstration(
+        view=document["view"],
+        duration_s=float(document["duration_s"]),
+        contacts=tuple(document["contacts"]),
+        props=tuple(Prop(**prop) for prop in document.get("props", ())),
+        close_up=document.get("close_up"),
+        keyframes=_keyframes(document["keyframes"], position),
+    )
+
+
+def _keyframes(documents: list[dict[str, Any]], position: Position) -> tuple[Keyframe, ...]:
+    """What a keyframe does not name stays as in the one before it, or in the base pose."""
+    angles_deg = base_pose(position)
+    frames = []
+    for document in documents:
+        named = dict(document)
+        t, step = float(named.pop("t")), named.pop("step")
+        one_sided = {side: named.pop(side, {}) for side in ("left", "right")}
+        angles_deg = angles_deg | sided(named)
+        for side, angles in one_sided.items():
+            angles_deg |= {f"{side}_{name}": value for name, value in angles.items()}
+        frames.append(Keyframe(t, step, {name: float(x) for name, x in angles_deg.items()}))
+    return tuple(frames)

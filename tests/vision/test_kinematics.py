@@ -25,6 +25,14 @@ from vision.smoothing import smooth
 N = 12
 
 
+@pytest.mark.parametrize("turn", [0.0, 45.0, 90.0, -90.0])
+@pytest.mark.parametrize("degrees", [-15.0, 0.0, 40.0])
+def test_hip_extension_is_positive_backwards_from_every_view(degrees: float, turn: float) -> None:
+    series = figure({"hip_flexion": np.full(N, degrees)}, turn_deg=turn)
+    extension = joint_angle(series, "hip_extension", "left")
+    assert extension == pytest.approx(np.full(N, -degrees), abs=0.5)
+
+
 @pytest.mark.parametrize("degrees", [0.0, 30.0, 75.0, 120.0])
 @pytest.mark.parametrize("turn", [0.0, 45.0, 90.0])
 @pytest.mark.parametrize("name", ["knee_flexion", "elbow_flexion"])

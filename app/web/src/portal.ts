@@ -1,5 +1,6 @@
 import "./styles.css";
 import { drawAnglePlot } from "./angle_plot";
+import { drawDemonstration } from "./demonstration";
 import { awaitResult, enhanceUpload } from "./upload";
 
 for (const form of document.querySelectorAll<HTMLFormElement>("form[data-upload]")) {
@@ -7,6 +8,9 @@ for (const form of document.querySelectorAll<HTMLFormElement>("form[data-upload]
 }
 for (const figure of document.querySelectorAll<HTMLElement>("[data-angle-plot]")) {
   drawAnglePlot(figure);
+}
+for (const figure of document.querySelectorAll<HTMLElement>("[data-demonstration]")) {
+  drawDemonstration(figure);
 }
 for (const element of document.querySelectorAll<HTMLElement>("[data-await-result]")) {
   awaitResult(element);
