@@ -8,6 +8,7 @@ from app.store.documents import from_document, to_document
 from app.store.ledger_book import EpisodeRow, FactIsFinal, LedgerFactRow
 from app.store.outbox import OutboxRow
 from app.store.people import PatientRow, PractitionerRow
+from app.store.range import RangeTestRow
 from app.store.tenant import Tenant, tenant_by_iss
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "PatientRow",
     "PractitionerRow",
     "ProgramRow",
+    "RangeTestRow",
     "SessionRow",
     "SignInRow",
     "Tenant",
