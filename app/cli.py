@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -72,6 +72,28 @@ def score(file: Path, exercise_id: str, side: str | None, out: Path | None, as_j
     from app.scoring_command import score_to_folder  # mediapipe takes a second to import
 
     result = score_to_folder(file, exercise_id, side, out)
+    click.echo(json.dumps(result, indent=None if as_json else 2))
+
+
+@main.command("range")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--joint", "joint_id", required=True, help="E.g. knee_flexion; an unknown id lists all."
+)
+@click.option("--side", type=click.Choice(["left", "right"]), help="Else the one that moves more.")
+@click.option("--previous", "previous_deg", type=float, help="Degrees to compare with.")
+@click.option("--json", "as_json", is_flag=True, help="JSON on stdout (the default prints it too).")
+def range_(
+    file: Path,
+    joint_id: str,
+    side: Literal["left", "right"] | None,
+    previous_deg: float | None,
+    as_json: bool,
+) -> None:
+    """Measure one joint's range of motion: the best of up to three attempts in FILE."""
+    from app.range_command import measure_to_json  # mediapipe takes a second to import
+
+    result = measure_to_json(file, joint_id, side, previous_deg)
     click.echo(json.dumps(result, indent=None if as_json else 2))
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.store import OutboxRow
 
-MessageKind = Literal["prescription", "session"]
+MessageKind = Literal["prescription", "session", "range_test"]
 
 
 def enqueue(

@@ -22,6 +22,7 @@ from app.context import Context, open_context
 from app.error_pages import error_page
 from app.jobs.queue import JobQueue, make_celery
 from app.operations.views import operations
+from app.patient.range_views import range_portal
 from app.patient.views import portal
 from app.sign_in import load_sign_in
 
@@ -46,7 +47,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
     app.extensions["homestretch"] = context
     app.extensions["homestretch_jobs"] = JobQueue(make_celery(context))
     CSRFProtect(app)
-    for part in (launch.blueprint, clinician, portal, office, operations):
+    for part in (launch.blueprint, clinician, portal, range_portal, office, operations):
         app.register_blueprint(part)
     app.before_request(load_sign_in)
     app.after_request(_secure_headers(settings))

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.accounts import read_account
 from app.context import Context
 from app.prescribing import current_program
+from app.range_rows import RangeLine, newest_of_each, read_range_lines
 from app.session_rows import SessionLine, session_line
 from app.sign_in import SignIn
 from app.store import PatientRow, ProgramRow, SessionRow
@@ -70,6 +71,7 @@ class Chart:
     time_entries: tuple[TimeLine, ...]
     shortfalls: tuple[str, ...]
     trend: Trend | None
+    ranges: tuple[RangeLine, ...]
 
     @property
     def adherence_text(self) -> str:
@@ -101,6 +103,7 @@ def read_chart(context: Context, sign_in: SignIn) -> Chart:
         today = local_now.date()
         current = current_program(db, patient.id)
         rows = _recent(db, patient.id)
+        ranges = newest_of_each(read_range_lines(db, patient.id, zone))
         account = read_account(db, patient, today)
     program = current[1] if current else None
     monitored, seconds = 0, 0
@@ -141,6 +144,7 @@ def read_chart(context: Context, sign_in: SignIn) -> Chart:
         time_entries=entries,
         shortfalls=shortfalls,
         trend=_trend(rows, zone),
+        ranges=ranges,
     )
 
 

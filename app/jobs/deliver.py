@@ -14,11 +14,13 @@ from sqlalchemy.orm import Session
 from app import __version__
 from app.context import Context
 from app.ehr import backend_client
+from app.range_tests import change_since_last, stored_result
 from app.store import (
     OutboxRow,
     PatientRow,
     PractitionerRow,
     ProgramRow,
+    RangeTestRow,
     SessionRow,
     Tenant,
     from_document,
@@ -29,8 +31,10 @@ from fhir.client import FhirClient, FhirError
 from fhir.device import SoftwareDevice
 from fhir.observation import session_bundle
 from fhir.parties import Parties
+from fhir.range_observation import range_bundle
 from rtm.exercises import load_library
 from rtm.program import Program
+from rtm.range_of_motion import load_movements
 from rtm.session import Session as ExerciseSession
 from smart_launch.errors import LaunchRefused
 
@@ -113,6 +117,8 @@ def _build(db: Session, message: OutboxRow) -> dict[str, Any]:
             names,
             previous=_previous_version(db, row),
         )
+    if message.kind == "range_test":
+        return _range_bundle(db, db.get_one(RangeTestRow, message.subject), patient)
     session_row = db.get_one(SessionRow, message.subject)
     program_row = db.get_one(ProgramRow, session_row.program_row_id)
     session = from_document(ExerciseSession, session_row.document)
@@ -124,6 +130,24 @@ def _build(db: Session, message: OutboxRow) -> dict[str, Any]:
         exercise_name=names[session.exercise_id],
         device=DEVICE,
         recorded=session_row.received_at,
+    )
+
+
+def _range_bundle(db: Session, row: RangeTestRow, patient: PatientRow) -> dict[str, Any]:
+    result = stored_result(row)
+    assert result is not None, "queued only with a result"
+    program = None if row.program_row_id is None else db.get_one(ProgramRow, row.program_row_id)
+    return range_bundle(
+        row.id,
+        result,
+        load_movements()[row.movement_id],
+        measured_at=row.measured_at,
+        change=change_since_last(db, row),
+        patient=f"Patient/{patient.fhir_id}",
+        careplan=None if program is None else _careplan_reference(db, program),
+        program_id=None if program is None else program.program_id,
+        device=DEVICE,
+        recorded=row.received_at,
     )
 
 

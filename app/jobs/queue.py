@@ -15,16 +15,18 @@ from sqlalchemy import select
 
 from app.context import Context
 from app.jobs.deliver import deliver_due
+from app.jobs.measure_range import measure_range_test
 from app.jobs.score import score_session
 from app.jobs.tally import needs_tally, tally_tenant
-from app.store import ALL_TENANTS, OutboxRow, SessionRow, Tenant
+from app.store import ALL_TENANTS, OutboxRow, RangeTestRow, SessionRow, Tenant
 
 log = structlog.get_logger(__name__)
 
 DELIVER, SCORE, SWEEP = "homestretch.deliver", "homestretch.score", "homestretch.sweep"
 TALLY = "homestretch.tally"
+MEASURE_RANGE = "homestretch.measure_range"
 
-# A session still unscored after this long has lost its task (a restart, a dead worker).
+# A recording still unmeasured after this long has lost its task (a restart, a dead worker).
 SCORE_LOST_AFTER = timedelta(minutes=10)
 
 
@@ -42,6 +44,9 @@ class JobQueue:
 
     def tally(self, tenant_id: str) -> None:
         self._send(TALLY, tenant_id)
+
+    def measure_range(self, tenant_id: str, test_id: str) -> None:
+        self._send(MEASURE_RANGE, tenant_id, test_id)
 
     def _send(self, name: str, *arguments: object) -> None:
         try:
@@ -86,6 +91,12 @@ def make_celery(context: Context) -> Celery:
     def _tally(tenant_id: str) -> None:
         tally_tenant(context, tenant_id)
 
+    @celery.task(name=MEASURE_RANGE, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
+    def _measure_range(tenant_id: str, test_id: str) -> None:
+        patient_id = measure_range_test(context, tenant_id, test_id)
+        if patient_id is not None:
+            queue.deliver(tenant_id, patient_id)
+
     @celery.task(name=SWEEP, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
     def _sweep() -> None:
         sweep(context, queue)
@@ -94,7 +105,7 @@ def make_celery(context: Context) -> Celery:
 
 
 def sweep(context: Context, queue: JobQueue) -> None:
-    """Enqueues whatever is due: undelivered messages, unscored sessions, months to tally."""
+    """Enqueues whatever is due: undelivered messages, unmeasured recordings, months to tally."""
     now = context.now()
     with context.database.begin(None) as db:
         everywhere = {ALL_TENANTS: True}
@@ -111,6 +122,13 @@ def sweep(context: Context, queue: JobQueue) -> None:
             execution_options=everywhere,
         ).all()
         tenants = db.scalars(select(Tenant)).all()
+        tests = db.execute(
+            select(RangeTestRow.tenant_id, RangeTestRow.id).where(
+                RangeTestRow.status == "received",
+                RangeTestRow.received_at <= now - SCORE_LOST_AFTER,
+            ),
+            execution_options=everywhere,
+        ).all()
     for tenant_id, patient_id in messages:
         queue.deliver(tenant_id, patient_id)
     for tenant_id, session_id in sessions:
@@ -118,3 +136,5 @@ def sweep(context: Context, queue: JobQueue) -> None:
     for tenant in tenants:
         if needs_tally(context, tenant):
             queue.tally(tenant.id)
+    for tenant_id, test_id in tests:
+        queue.measure_range(tenant_id, test_id)

@@ -1,7 +1,10 @@
-"""The patient's form after an exercise."""
+"""The patient's forms: after an exercise, and to measure a range of motion."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from flask import abort
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, IntegerField, RadioField
 from wtforms.fields.choices import SelectChoice
@@ -29,3 +32,31 @@ class SessionForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
     )
     repetitions = IntegerField("How many did you do?", validators=[Optional(), NumberRange(1, 500)])
     minutes = IntegerField("For how many minutes?", validators=[Optional(), NumberRange(1, 240)])
+
+
+class RangeForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
+    """`test_id` is made with the page, so that sending it twice is one test.
+
+    `side` is asked for only where the joint has sides.
+    """
+
+    test_id = HiddenField(validators=[InputRequired("The test id is missing.")])
+    started_at = HiddenField()
+    side = RadioField(
+        "Which side do you measure?",
+        choices=[SelectChoice("left", "Left"), SelectChoice("right", "Right")],
+        validators=[Optional()],
+    )
+
+
+def started_at(given: str | None, now: datetime) -> datetime:
+    """The instant that the browser gave; a page without script gives none: then it is now."""
+    if not given:
+        return now
+    try:
+        started = datetime.fromisoformat(given)
+    except ValueError:
+        abort(422, "The start time is not an ISO 8601 instant.")
+    if started.tzinfo is None:
+        abort(422, "The start time must carry a time zone.")
+    return started

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from uuid import uuid4
 
 from flask import (
@@ -20,7 +19,7 @@ from werkzeug.wrappers import Response
 
 from app.error_pages import error_page
 from app.jobs.queue import JobQueue
-from app.patient.forms import SessionForm
+from app.patient.forms import SessionForm, started_at
 from app.patient.pages import read_result, read_today
 from app.sessions import (
     SessionConflict,
@@ -78,7 +77,7 @@ def send_session(exercise_id: str) -> ResponseReturnValue:
     report = SessionReport(
         session_id=form.session_id.data,
         exercise_id=exercise_id,
-        started_at=_started_at(form.started_at.data, context.now()),
+        started_at=started_at(form.started_at.data, context.now()),
         pain=Pain(form.pain_before.data, form.pain_after.data),
         repetitions_reported=form.repetitions.data,
         duration_reported_s=None if form.minutes.data is None else form.minutes.data * 60.0,
@@ -125,19 +124,6 @@ def status(session_id: str) -> Response:
     if page is None:
         abort(404, "There is no such session.")
     return jsonify(status=page.row.status, problem=page.row.problem)
-
-
-def _started_at(given: str | None, now: datetime) -> datetime:
-    """The instant that the browser gave; a page without script gives none: then it is now."""
-    if not given:
-        return now
-    try:
-        started = datetime.fromisoformat(given)
-    except ValueError:
-        abort(422, "The start time is not an ISO 8601 instant.")
-    if started.tzinfo is None:
-        abort(422, "The start time must carry a time zone.")
-    return started
 
 
 def _refused(message: str, code: int = 422) -> ResponseReturnValue:

@@ -10,6 +10,7 @@ from app.store.ledger_book import EpisodeRow, FactIsFinal, LedgerFactRow
 from app.store.outbox import OutboxRow
 from app.store.patient_month import PatientMonthChargeRow, PatientMonthRow, mark_stale
 from app.store.people import PatientRow, PractitionerRow
+from app.store.range import RangeTestRow
 from app.store.tenant import Tenant, tenant_by_iss
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "PatientRow",
     "PractitionerRow",
     "ProgramRow",
+    "RangeTestRow",
     "SessionRow",
     "SignInRow",
     "Tenant",

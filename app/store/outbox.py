@@ -14,9 +14,9 @@ from app.store.base import Base, TenantOwned
 class OutboxRow(TenantOwned, Base):
     """`status` is pending, delivered, or stuck (an operator must look).
 
-    `kind` is `prescription` or `session`; `subject` the row it speaks of. `bundle` is built from
-    that row at the first attempt, when the references it needs are known, and kept from then
-    on, so that every further attempt sends the same bytes.
+    `kind` is `prescription`, `session` or `range_test`; `subject` the row it speaks of. `bundle`
+    is built from that row at the first attempt, when the references it needs are known, and kept
+    from then on, so that every further attempt sends the same bytes.
     """
 
     __tablename__ = "outbox"

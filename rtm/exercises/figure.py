@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rtm.exercises.definition import Demonstration, DrawnView, Position
+from rtm.exercises.poses import SIDED_ANGLES
 
 Vector = NDArray[np.float64]
 Joints = dict[str, Vector]
@@ -40,34 +41,6 @@ THIGH, SHANK, FOOT, ANKLE_HEIGHT = 0.245, 0.246, 0.152, 0.039
 SHOULDER_HALF, HIP_HALF = 0.129, 0.0955
 # House choices where the table has nothing: only how hand, foot and face look.
 _THUMB, _HEEL_SHARE, _NOSE = 0.05, 0.25, 0.75
-
-_SIDED = (
-    "shoulder_flexion",
-    "shoulder_abduction",
-    "shoulder_external_rotation",
-    "scapular_elevation",
-    "scapular_retraction",
-    "elbow_flexion",
-    "forearm_pronation",
-    "wrist_flexion",
-    "hip_flexion",
-    "hip_abduction",
-    "hip_external_rotation",
-    "knee_flexion",
-    "ankle_dorsiflexion",
-)
-_CENTRAL = (
-    "trunk_flexion",
-    "trunk_lateral_flexion",
-    "trunk_rotation",
-    "lumbar_flexion",
-    "neck_flexion",
-    "neck_lateral_flexion",
-    "neck_rotation",
-    "head_flexion",
-    "pelvic_obliquity",
-)
-ANGLES = (*_CENTRAL, *_SIDED)
 
 # Pairs of joints, farthest from the eye first where limbs cross.
 BONES = (
@@ -95,46 +68,6 @@ BONES = (
     ("skull_base", "head"),
     ("head", "nose"),
 )
-
-# The pose from which an exercise's first keyframe starts.
-_RELAXED = {"shoulder_flexion": 4.0, "shoulder_abduction": 4.0, "elbow_flexion": 12.0}
-_LYING = {"shoulder_abduction": 12.0, "elbow_flexion": 5.0}
-BASE_POSES: dict[Position, dict[str, float]] = {
-    "standing": _RELAXED,
-    "sitting": {
-        **_RELAXED,
-        "hip_flexion": 90.0,
-        "knee_flexion": 90.0,
-        "shoulder_flexion": 15.0,
-        "elbow_flexion": 55.0,
-    },
-    "supine": {**_LYING, "ankle_dorsiflexion": -15.0},
-    "prone": {**_LYING, "ankle_dorsiflexion": -75.0},
-    "side_lying": {"hip_flexion": 0.0, "shoulder_flexion": 20.0, "elbow_flexion": 20.0},
-    "quadruped": {
-        "shoulder_flexion": 90.0,
-        "hip_flexion": 90.0,
-        "knee_flexion": 90.0,
-        "ankle_dorsiflexion": -80.0,
-        "wrist_flexion": -85.0,
-        "forearm_pronation": 90.0,
-        "neck_flexion": -15.0,
-    },
-}
-
-
-def sided(angles_deg: dict[str, float]) -> dict[str, float]:
-    """`angles_deg` with each angle of a limb given for `left_` and for `right_`."""
-    both: dict[str, float] = {}
-    for name, value in angles_deg.items():
-        for key in (f"left_{name}", f"right_{name}") if name in _SIDED else (name,):
-            both[key] = value
-    return both
-
-
-def base_pose(position: Position) -> dict[str, float]:
-    """Every angle in deg of the pose in which an exercise in `position` begins."""
-    return sided({**dict.fromkeys(ANGLES, 0.0), **BASE_POSES[position]})
 
 
 def angles_at(demonstration: Demonstration, t: float) -> dict[str, float]:
@@ -182,7 +115,13 @@ def project(joints: Joints, view: DrawnView) -> Joints:
 # How far the middle of a lying, kneeling or leaning part is from the surface under it: half the
 # thickness of the body there, a house choice for the drawing.
 CLEARANCE = {"pelvis": 0.055, "neck": 0.055, "head": HEAD / 2}
-_SIDED_CLEARANCE = {"knee": 0.025, "ankle": 0.02, "shoulder": 0.03, "hip": 0.03, "elbow": 0.02}
+_SIDED_CLEARANCE = {
+    "knee": 0.025,
+    "ankle": 0.02,
+    "shoulder": 0.03,
+    "hip": 0.03,
+    "elbow": 0.02,
+}
 
 
 def clearance(joint: str) -> float:
@@ -213,7 +152,7 @@ def pose(angles_deg: dict[str, float], position: Position) -> Joints:
     chest = trunk @ _about_up(a["trunk_rotation"])
     _head(joints, a, chest)
     for side, s in (("left", 1.0), ("right", -1.0)):
-        own = {name: a[f"{side}_{name}"] for name in _SIDED}
+        own = {name: a[f"{side}_{name}"] for name in SIDED_ANGLES}
         limb = {**_arm(joints["neck"], chest, own, s), **_leg(pelvis, a, own, s)}
         joints |= {f"{side}_{name}": point for name, point in limb.items()}
     return joints

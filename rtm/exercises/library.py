@@ -27,7 +27,7 @@ from rtm.exercises.definition import (
     Requirement,
     Tempo,
 )
-from rtm.exercises.figure import base_pose, sided
+from rtm.exercises.poses import base_pose, sided
 
 __all__ = ["ExerciseLibrary", "InvalidExercise", "UnknownExercise", "load_library", "read_library"]
 

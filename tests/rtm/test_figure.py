@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from rtm.exercises import Exercise, load_library
 from rtm.exercises.drawing import FRAMES, draw
 from rtm.exercises.figure import (
-    ANGLES,
     BONES,
     FOREARM,
     SHANK,
@@ -23,11 +22,11 @@ from rtm.exercises.figure import (
     UPPER_ARM,
     Joints,
     angles_at,
-    base_pose,
     figure_at,
     pose,
     project,
 )
+from rtm.exercises.poses import ANGLES, base_pose
 
 LIBRARY = load_library()
 EXERCISES = list(LIBRARY)

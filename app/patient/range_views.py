@@ -1,0 +1,172 @@
+"""The patient's range of motion: choose a joint, send up to three recordings, see the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import uuid4
+from zoneinfo import ZoneInfo
+
+from flask import (
+    Blueprint,
+    abort,
+    current_app,
+    jsonify,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
+from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+from werkzeug.wrappers import Response
+
+from app.error_pages import error_page
+from app.jobs.queue import JobQueue
+from app.patient.forms import RangeForm, started_at
+from app.range_rows import RangeLine, read_range_lines
+from app.range_tests import (
+    RangeTestConflict,
+    RangeTestRefused,
+    RangeTestReport,
+    Upload,
+    accept_range_test,
+    measurable_movement,
+    stored_result,
+)
+from app.sign_in import SignIn, current_context, requires, signed_in
+from app.store import PatientRow, RangeTestRow
+from rtm.range_of_motion import MOST_ATTEMPTS, RangeMovement, RangeResult, load_movements
+from vision.kinematics import ANGLES
+
+range_portal = Blueprint("range_portal", __name__, url_prefix="/portal/range")
+
+
+@dataclass(frozen=True)
+class ResultPage:
+    """One test with its result, if there is one yet, and the joint's history, newest first."""
+
+    row: RangeTestRow
+    movement: RangeMovement
+    line: RangeLine
+    result: RangeResult | None
+    history: tuple[RangeLine, ...]
+
+
+@range_portal.get("")
+@requires("patient")
+def choose() -> str:
+    """Every joint that a camera can measure, by region."""
+    regions: dict[str, list[RangeMovement]] = {}
+    for movement in load_movements():
+        if movement.angle in ANGLES:
+            regions.setdefault(movement.region, []).append(movement)
+    return render_template("portal/range.html", regions=regions)
+
+
+@range_portal.get("/<joint_id>")
+@requires("patient")
+def joint(joint_id: str) -> str:
+    try:
+        movement = measurable_movement(joint_id)
+    except RangeTestRefused as error:
+        abort(404, str(error))
+    return render_template(
+        "portal/range_joint.html",
+        movement=movement,
+        form=RangeForm(test_id=str(uuid4())),
+        most=MOST_ATTEMPTS,
+        history=_history(joint_id),
+        max_upload_bytes=current_context().settings.max_upload_bytes,
+    )
+
+
+@range_portal.post("/<joint_id>/tests")
+@requires("patient")
+def send_test(joint_id: str) -> ResponseReturnValue:
+    """Accepts one to three recordings; the same test sent again is one test."""
+    sign_in, context = _sign_in(), current_context()
+    form = RangeForm()
+    if not form.validate_on_submit():
+        return _refused(" ".join(message for errors in form.errors.values() for message in errors))
+    report = RangeTestReport(
+        test_id=form.test_id.data,
+        movement_id=joint_id,
+        side=form.side.data or None,
+        measured_at=started_at(form.started_at.data, context.now()),
+    )
+    # A file field left empty is sent without a name.
+    uploads = [
+        Upload(each.filename, each.stream)  # type: ignore[arg-type]  # werkzeug's stream is a BinaryIO
+        for each in request.files.getlist("recording")
+        if each.filename
+    ]
+    assert sign_in.patient_id is not None, "a patient's sign-in always names one"
+    try:
+        row = accept_range_test(context, sign_in.tenant_id, sign_in.patient_id, report, uploads)
+    except RangeTestConflict as error:
+        return _refused(str(error), 409)
+    except RangeTestRefused as error:
+        return _refused(str(error))
+    _jobs().measure_range(sign_in.tenant_id, row.id)
+    target = url_for("range_portal.result", test_id=row.id)
+    if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "text/html":
+        return redirect(target, 303)
+    return jsonify(test_id=row.id, status=row.status, result=target), 202
+
+
+@range_portal.get("/tests/<test_id>")
+@requires("patient")
+def result(test_id: str) -> str:
+    row = _own_test(test_id)
+    history = _history(row.movement_id)
+    page = ResultPage(
+        row=row,
+        movement=load_movements()[row.movement_id],
+        line=next(line for line in history if line.id == row.id),
+        result=stored_result(row),
+        history=tuple(line for line in history if line.side == (row.side or "")),
+    )
+    return render_template("portal/range_result.html", page=page)
+
+
+@range_portal.get("/tests/<test_id>/status.json")
+@requires("patient")
+def status(test_id: str) -> Response:
+    row = _own_test(test_id)
+    return jsonify(status=row.status, problem=row.problem)
+
+
+def _own_test(test_id: str) -> RangeTestRow:
+    """Answers 404 unless it is this patient's own test."""
+    sign_in = _sign_in()
+    with current_context().database.begin(sign_in.tenant_id) as db:
+        row = db.scalar(
+            select(RangeTestRow).where(
+                RangeTestRow.id == test_id, RangeTestRow.patient_id == sign_in.patient_id
+            )
+        )
+    if row is None:
+        abort(404, "There is no such test.")
+    return row
+
+
+def _history(movement_id: str) -> tuple[RangeLine, ...]:
+    sign_in = _sign_in()
+    assert sign_in.patient_id is not None, "a patient's sign-in always names one"
+    with current_context().database.begin(sign_in.tenant_id) as db:
+        patient = db.get_one(PatientRow, sign_in.patient_id)
+        lines = read_range_lines(db, patient.id, ZoneInfo(patient.time_zone))
+    return tuple(line for line in lines if line.movement_id == movement_id)
+
+
+def _refused(message: str, code: int = 422) -> ResponseReturnValue:
+    return error_page("This could not be sent", message, code)
+
+
+def _sign_in() -> SignIn:
+    return signed_in("patient")
+
+
+def _jobs() -> JobQueue:
+    jobs: JobQueue = current_app.extensions["homestretch_jobs"]
+    return jobs
