@@ -62,7 +62,7 @@ demo-once: setup
 
 test: test-setup
 	cd app/web && npm run --silent test
-	$(PY) -m pytest
+	$(PY) -m pytest -n auto --dist loadfile
 
 lint: setup
 	.venv/bin/ruff check .
