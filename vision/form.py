@@ -180,13 +180,15 @@ def _exceeded(judged: _Judged, fault: Fault, one: Performed) -> bool | None:
     if np.isfinite(values).mean() < _SEEN_SHARE:
         return None
     beyond = values > fault.bound if fault.comparison == "above" else values < fault.bound
+    if not beyond.any():
+        return False
     longest = 0.0
     began: float | None = None
     for t, bad in zip(times, beyond, strict=True):
         began = (t if began is None else began) if bad else None
         if began is not None:
             longest = max(longest, float(t - began))
-    return bool(beyond.any()) and longest >= fault.minimum_duration_s
+    return longest >= fault.minimum_duration_s
 
 
 def _findings(judged: _Judged, qualities: Sequence[RepetitionQuality]) -> tuple[FaultFinding, ...]:

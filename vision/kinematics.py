@@ -45,19 +45,15 @@ _SAGITTAL_BEYOND_DEG = 55.0
 
 def observed_view(series: LandmarkSeries) -> View:
     """How the person stands to the camera, by the median turn of shoulders and hips."""
-    turns = []
-    for left, right in (
-        (Landmark.LEFT_SHOULDER, Landmark.RIGHT_SHOULDER),
-        (Landmark.LEFT_HIP, Landmark.RIGHT_HIP),
-    ):
-        line = series.world[:, left] - series.world[:, right]
-        turns.append(np.abs(line[:, [0, 2]]))
-    turn = np.concatenate(turns)
-    turn = turn[np.isfinite(turn).all(axis=1) & turn.any(axis=1)]
-    if not turn.size:
+    left = series.world[:, [Landmark.LEFT_SHOULDER, Landmark.LEFT_HIP]]
+    right = series.world[:, [Landmark.RIGHT_SHOULDER, Landmark.RIGHT_HIP]]
+    line = np.abs(left - right).reshape(-1, 3)
+    x, z = line[:, 0], line[:, 2]
+    told = np.isfinite(x) & np.isfinite(z) & ((x > 0) | (z > 0))
+    if not told.any():
         return "frontal"
     with np.errstate(divide="ignore"):  # a line straight at the camera has an infinite slope
-        middle = float(np.degrees(np.arctan(np.median(turn[:, 1] / turn[:, 0]))))
+        middle = float(np.degrees(np.arctan(np.median(z[told] / x[told]))))
     if middle <= _FRONTAL_WITHIN_DEG:
         return "frontal"
     return "sagittal" if middle >= _SAGITTAL_BEYOND_DEG else "oblique"

@@ -124,6 +124,10 @@ def _read(series: LandmarkSeries, movement: RangeMovement, side: BodySide | None
     problems = []
     if len(found.complete) > MOST_ATTEMPTS:
         problems.append(f"Of {len(found.complete)} tries the first {MOST_ATTEMPTS} were taken.")
+    if found.partial:
+        count = len(found.partial)
+        left_out = "try was" if count == 1 else "tries were"
+        problems.append(f"{count} {left_out} left out: much smaller than the others.")
     values = []
     for number, cycle in enumerate(found.complete[:MOST_ATTEMPTS], start=1):
         piece = _until_rest(curve, cycle)

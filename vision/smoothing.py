@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 
 from vision.landmarks import Array
@@ -22,14 +24,11 @@ def smooth(t_s: Array, angle_deg: Array) -> Array:
     if not measured.any():
         return np.full_like(angle_deg, np.nan)
     cleaned = np.where(measured, _without_outliers(angle_deg, measured), 0.0)
-    period = float(np.median(np.diff(t_s)))
-    reach = max(1, int(np.ceil(3 * SIGMA_S / period)))
     total = np.zeros_like(cleaned)
     weight = np.zeros_like(cleaned)
     count = len(cleaned)
-    for shift in range(min(reach, count - 1) + 1):
+    for shift, w in enumerate(_weights(np.asarray(t_s, dtype=np.float64).tobytes())):
         early, late = slice(0, count - shift), slice(shift, count)
-        w = np.exp(-0.5 * ((t_s[late] - t_s[early]) / SIGMA_S) ** 2)
         # Two neighbours weigh the same for each other; a frame counts for itself once.
         for here, there in ((early, late), (late, early))[: 2 if shift else 1]:
             total[here] += w * cleaned[there]
@@ -38,11 +37,24 @@ def smooth(t_s: Array, angle_deg: Array) -> Array:
         return np.where(measured, total / weight, np.nan)
 
 
+@lru_cache(maxsize=4)  # one recording has many angles on the same time stamps
+def _weights(times: bytes) -> tuple[Array, ...]:
+    """What frames weigh for each other that are 0, 1, 2 … frames apart, as far as three sigmas."""
+    t_s = np.frombuffer(times, dtype=np.float64)
+    period = float(np.median(np.diff(t_s)))
+    reach = max(1, int(np.ceil(3 * SIGMA_S / period)))
+    return tuple(
+        np.exp(-0.5 * ((t_s[shift:] - t_s[: t_s.size - shift]) / SIGMA_S) ** 2)
+        for shift in range(min(reach, t_s.size - 1) + 1)
+    )
+
+
 def _without_outliers(angle_deg: Array, measured: np.ndarray) -> Array:
     """A running median of three over the measured frames: one mistaken frame disappears."""
     values = angle_deg[measured]
     if values.size >= 3:
-        inner = np.median(np.stack([values[:-2], values[1:-1], values[2:]]), axis=0)
+        low, high = np.minimum(values[:-2], values[1:-1]), np.maximum(values[:-2], values[1:-1])
+        inner = np.maximum(low, np.minimum(high, values[2:]))
         values = np.concatenate([values[:1], inner, values[-1:]])
     cleaned = angle_deg.copy()
     cleaned[measured] = values

@@ -92,9 +92,9 @@ def _top(angle_deg: Array, cycle: Cycle) -> tuple[int, int]:
     """The first and last frame of the stay near the peak, about the peak; gaps are passed over."""
     peak = angle_deg[cycle.peak]
     way = max(abs(peak - angle_deg[cycle.start]), abs(peak - angle_deg[cycle.end]))
-    far = np.abs(angle_deg - peak) > _HOLD_SHARE * way
-    before = np.flatnonzero(far[cycle.start : cycle.peak])
-    after = np.flatnonzero(far[cycle.peak : cycle.end + 1])
+    far = np.abs(angle_deg[cycle.start : cycle.end + 1] - peak) > _HOLD_SHARE * way
+    before = np.flatnonzero(far[: cycle.peak - cycle.start])
+    after = np.flatnonzero(far[cycle.peak - cycle.start :])
     first = cycle.start + int(before[-1]) + 1 if before.size else cycle.start
     last = cycle.peak + int(after[0]) - 1 if after.size else cycle.end
     return first, last
@@ -142,11 +142,8 @@ def _arc_length(t_s: Array, angle_deg: Array) -> float | None:
     size = 2 ** (int(np.ceil(np.log2(speed.size))) + _PADDING)
     spectrum = np.abs(np.fft.rfft(speed, size))
     spectrum /= spectrum.max()
-    frequency = np.fft.rfftfreq(size, period)
-    loud = np.flatnonzero((spectrum >= _AMPLITUDE_THRESHOLD) & (frequency <= _CUT_OFF_HZ))
-    band = slice(0, loud[-1] + 1)
-    width = frequency[loud[-1]] - frequency[0]
-    if width <= 0:
+    within = spectrum[: int(_CUT_OFF_HZ * size * period) + 1]
+    last = int(np.flatnonzero(within >= _AMPLITUDE_THRESHOLD)[-1])
+    if last == 0:
         return None
-    steps = np.diff(frequency[band]) / width
-    return -float(np.hypot(steps, np.diff(spectrum[band])).sum())
+    return -float(np.hypot(1.0 / last, np.diff(within[: last + 1])).sum())
