@@ -98,6 +98,22 @@ def _hold_to_tenant(state: ORMExecuteState) -> None:
     )
 
 
+@event.listens_for(Session, "do_orm_execute")
+def _lock_where_rows_have_no_locks(state: ORMExecuteState) -> None:
+    """SQLite passes over FOR UPDATE: there the whole file is locked for writing before the read.
+
+    Else two workers could both read a row as not yet done, and both do it.
+    """
+    if getattr(state.statement, "_for_update_arg", None) is None:
+        return
+    connection = state.session.connection()
+    if connection.dialect.name != "sqlite":
+        return
+    sqlite: Any = connection.connection.dbapi_connection
+    if not sqlite.in_transaction:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 @event.listens_for(Session, "before_flush")
 def _stamp_tenant(session: Session, context: Any, instances: Any) -> None:
     tenant_id = session.info.get("tenant_id")
