@@ -44,7 +44,7 @@ def measure_to_json(
                 bar.total = total
                 bar.update(done - bar.n)
 
-            series = read_recording(file, advance)
+            series = read_recording(file, advance).series
         result = measure_range([series], movement, side)
     except UnknownMovement as error:
         raise CliError(str(error.args[0])) from None

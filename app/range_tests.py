@@ -17,7 +17,6 @@ from app.context import Context
 from app.outbox import enqueue
 from app.prescribing import current_program
 from app.recording_store import store_recording
-from app.sessions import SERIES_SUFFIXES, VIDEO_SUFFIXES
 from app.store import RangeTestRow, from_document, to_document
 from rtm.range_of_motion import (
     MOST_ATTEMPTS,
@@ -31,6 +30,8 @@ from rtm.range_of_motion import (
 )
 from vision.errors import NotMeasurable
 from vision.range_test import require_measurable
+from vision.series_files import SERIES_SUFFIXES
+from vision.video import VIDEO_SUFFIXES
 
 # A phone's clock may run ahead a little; a test from the future beyond this is an error.
 _CLOCK_TOLERANCE = timedelta(minutes=10)

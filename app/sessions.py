@@ -20,9 +20,8 @@ from rtm.exercises import load_library
 from rtm.program import PrescribedExercise, Program
 from rtm.session import ExerciseResult, Pain
 from rtm.session import Session as ExerciseSession
-
-VIDEO_SUFFIXES = frozenset({".mp4", ".webm", ".mov", ".m4v"})
-SERIES_SUFFIXES = frozenset({".npz", ".json", ".csv"})
+from vision.series_files import SERIES_SUFFIXES
+from vision.video import VIDEO_SUFFIXES
 
 # A phone's clock may run ahead a little; a session from the future beyond this is an error.
 _CLOCK_TOLERANCE = timedelta(minutes=10)

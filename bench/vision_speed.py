@@ -31,7 +31,7 @@ import numpy as np
 from rtm.exercises import load_library
 from vision.estimator import MediaPipeEstimator
 from vision.landmarks import LandmarkSeries
-from vision.score import score_series, score_video
+from vision.score import score_file, score_series
 from vision.series_files import read_series
 from vision.video import Frame, Video
 
@@ -76,7 +76,7 @@ def _whole_and_bare(clip: Path, frames: Sequence[Frame]) -> None:
                 estimator.estimate(frame.rgb, frame.t_s)
         bare_s.append(time.perf_counter() - began)
         began = time.perf_counter()
-        score_video(clip, exercise)
+        score_file(clip, exercise)
         whole_s.append(time.perf_counter() - began)
     bare, whole = (len(frames) / statistics.median(times) for times in (bare_s, whole_s))
     print(f"bare pose inference   {bare:6.1f} frames/s (median of {ROUNDS})")
@@ -142,7 +142,7 @@ def _children(videos: Sequence[Path]) -> list[dict[str, float]]:
 def _score_and_tell(video: Path) -> None:
     exercise = load_library()["shoulder_abduction"]
     began = time.perf_counter()
-    score_video(video, exercise)
+    score_file(video, exercise)
     seconds = time.perf_counter() - began
     peak_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps({"seconds": seconds, "peak_mb": peak_kb / 1024}))

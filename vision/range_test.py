@@ -24,6 +24,7 @@ from rtm.range_of_motion import (
 from vision.errors import NotMeasurable
 from vision.kinematics import ANGLES, View, joint_angle, measured_to_vertical, observed_view
 from vision.landmarks import Array, LandmarkSeries
+from vision.movement import SIDES
 from vision.place import on_the_spot
 from vision.repetitions import Cycle, Segmentation, segment
 from vision.smoothing import smooth
@@ -40,7 +41,6 @@ _LEAST_EXCURSION_DEG = 10.0
 # As for a session: below this share of an attempt's frames, its end may have been out of sight.
 _WELL_SEEN_SHARE = 0.7
 
-_SIDES: tuple[BodySide, BodySide] = ("left", "right")
 _STAND: dict[str, str] = {
     "frontal": "Please face the camera.",
     "sagittal": "Please turn your side to the camera.",
@@ -73,7 +73,7 @@ def measure_range(
     if side is not None and not movement.bilateral:
         raise ValueError(f"{movement.id} has no sides")
     if side is None and movement.bilateral:
-        side = max(_SIDES, key=lambda one: _excursion_deg(recordings, movement, one))
+        side = max(SIDES, key=lambda one: _excursion_deg(recordings, movement, one))
     readings = [_read(series, movement, side) for series in recordings]
     if len(readings) == 1:
         attempts, problems = readings[0].attempts_deg, readings[0].problems

@@ -11,16 +11,15 @@ import numpy as np
 from rtm.exercises import Exercise, Side
 from rtm.session import AngleRange, ExerciseResult, Quality, Repetition
 from vision.camera_check import check_camera
-from vision.errors import NobodyFound, RecordingProblem
-from vision.estimator import MediaPipeEstimator, Progress, landmarks_of_video
+from vision.errors import NobodyFound
+from vision.estimator import Progress
 from vision.form import Assessment, assess
 from vision.landmarks import Array, LandmarkSeries
 from vision.light import Light
 from vision.movement import Movement, follow, primary_angle
+from vision.recordings import read_recording
 from vision.repetitions import Segmentation
 from vision.requirements import Refusal, only_this_exercise
-from vision.series_files import SERIES_SUFFIXES, read_series
-from vision.video import VIDEO_SUFFIXES
 
 # Below this share of frames the reading is of pieces; the result says so.
 _WELL_SEEN_SHARE = 0.7
@@ -48,38 +47,14 @@ def score_file(
 ) -> Scored:
     """Scores a video (mp4, webm, mov) or landmark series (npz, json, csv) by its extension.
 
+    A video that breaks off is scored as far as it goes, with a warning.
+
     Raises:
         RecordingProblem: missing, unreadable, nobody in it, or not measurable by camera.
         ModelMissing: a video, and the pose model was not built.
     """
     primary_angle(exercise)
-    if not path.is_file():
-        raise RecordingProblem("There is no such file.")
-    suffix = path.suffix.lower()
-    if suffix in SERIES_SUFFIXES:
-        return score_series(read_series(path), exercise, side)
-    if suffix in VIDEO_SUFFIXES:
-        return score_video(path, exercise, side, on_progress=on_progress)
-    known = ", ".join(sorted(VIDEO_SUFFIXES | SERIES_SUFFIXES))
-    raise RecordingProblem(f"Files ending in {suffix or 'nothing'} can't be read; use {known}.")
-
-
-def score_video(
-    path: Path, exercise: Exercise, side: Side | None = None, *, on_progress: Progress | None = None
-) -> Scored:
-    """Finds the person in every frame and scores the movement.
-
-    A video that breaks off is scored as far as it goes, with a warning.
-
-    Raises:
-        UnreadableVideo: no decoder knows it, or fewer than two frames decode.
-        NobodyFound: no frame shows a person.
-        NotMeasurable: a camera can't measure the exercise.
-        ModelMissing: the pose model was not built.
-    """
-    primary_angle(exercise)
-    with MediaPipeEstimator() as estimator:
-        footage = landmarks_of_video(path, estimator, on_progress)
+    footage = read_recording(path, on_progress)
     return score_series(
         footage.series,
         exercise,

@@ -40,7 +40,7 @@ def _measured(row: RangeTestRow, folder: Path) -> RangeResult:
     recordings = []
     for number, name in enumerate(row.recordings, start=1):
         try:
-            recordings.append(read_recording(folder / name))
+            recordings.append(read_recording(folder / name).series)
         except RecordingProblem as problem:
             which = f"Recording {number}: " if len(row.recordings) > 1 else ""
             return not_measured(movement, row.side, f"{which}{problem}")  # type: ignore[arg-type]  # written from a BodySide

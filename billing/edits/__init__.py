@@ -6,7 +6,6 @@ says so and takes nothing from another quarter.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -15,8 +14,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any, Literal
 
-import yaml
-from jsonschema import Draft202012Validator
+from billing.checked_yaml import checked_documents
 
 Indicator = Literal["0", "1", "9"]
 
@@ -82,21 +80,11 @@ def load_edits() -> Edits:
 
 def read_edits(folder: Traversable) -> Edits:
     """Every `*.yaml` of `folder`. Raises InvalidEdits."""
-    schema = json.loads(files(__package__).joinpath("schema.json").read_text("utf-8"))
-    validator = Draft202012Validator(schema)
     quarters: dict[str, QuarterEdits] = {}
-    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if not file.name.endswith(".yaml"):
-            continue
-        try:
-            document = yaml.safe_load(file.read_text("utf-8"))
-        except yaml.YAMLError as error:
-            raise InvalidEdits(f"{file.name}: {' '.join(str(error).split())}") from None
-        for fault in validator.iter_errors(document):
-            raise InvalidEdits(f"{file.name}: {fault.json_path}: {fault.message}")
+    for name, document in checked_documents(folder, __package__, InvalidEdits):
         for quarter in document["quarters"]:
             if quarter in quarters:
-                raise InvalidEdits(f"{file.name}: {quarter} is in another file too")
+                raise InvalidEdits(f"{name}: {quarter} is in another file too")
             quarters[quarter] = _quarter(quarter, document)
     return Edits(quarters)
 

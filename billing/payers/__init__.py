@@ -6,7 +6,6 @@ profile does not set is as in `medicare.yaml`, except amounts: nobody pays Medic
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
@@ -16,10 +15,8 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any, Literal
 
-import yaml
-from jsonschema import Draft202012Validator
-
 from billing.account import DateOfService, Reason
+from billing.checked_yaml import checked_documents
 from billing.rules import Rules, load_rules
 from rtm.ledger import DataKind
 
@@ -114,22 +111,12 @@ def read_payers(folder: Traversable, rules: Rules) -> Payers:
         InvalidPayers: a file is broken, has an unknown setting or code, or a setting without
             source or house policy.
     """
-    schema = json.loads(files(__package__).joinpath("schema.json").read_text("utf-8"))
-    validator = Draft202012Validator(schema)
     documents: dict[str, tuple[str, dict[str, Any]]] = {}
-    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if not file.name.endswith(".yaml"):
-            continue
-        try:
-            document = yaml.safe_load(file.read_text("utf-8"))
-        except yaml.YAMLError as error:
-            raise InvalidPayers(f"{file.name}: {' '.join(str(error).split())}") from None
-        for fault in validator.iter_errors(document):
-            raise InvalidPayers(f"{file.name}: {fault.json_path}: {fault.message}")
+    for name, document in checked_documents(folder, __package__, InvalidPayers):
         if document["id"] in documents:
             other = documents[document["id"]][0]
-            raise InvalidPayers(f"{file.name}: $.id: {document['id']} is in {other} already")
-        documents[document["id"]] = (file.name, document)
+            raise InvalidPayers(f"{name}: $.id: {document['id']} is in {other} already")
+        documents[document["id"]] = (name, document)
     if MEDICARE not in documents:
         raise InvalidPayers(f"there is no profile {MEDICARE}, which the others build on")
     base_name, base = documents[MEDICARE]

@@ -5,7 +5,6 @@ A date of service outside every loaded set has no rules: nothing is guessed from
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,9 +15,7 @@ from importlib.resources.abc import Traversable
 from itertools import pairwise
 from typing import Any, Literal
 
-import yaml
-from jsonschema import Draft202012Validator
-
+from billing.checked_yaml import PlainDates, checked_documents
 from rtm.episode import DeviceSystem, TherapyPlan
 from rtm.ledger import ProviderKind
 
@@ -169,30 +166,15 @@ def read_rules(folder: Traversable) -> Rules:
     Raises:
         InvalidRules: a file is broken, overlaps another, or has a rule without a source.
     """
-    schema = json.loads(files(__package__).joinpath("schema.json").read_text("utf-8"))
-    validator = Draft202012Validator(schema)
-    sets: list[RuleSet] = []
-    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if file.name.endswith(".yaml"):
-            try:
-                document = yaml.load(file.read_text("utf-8"), Loader=_PlainDates)
-            except yaml.YAMLError as error:
-                raise InvalidRules(f"{file.name}: {' '.join(str(error).split())}") from None
-            for fault in validator.iter_errors(document):
-                raise InvalidRules(f"{file.name}: {fault.json_path}: {fault.message}")
-            sets.append(_rule_set(file.name, document))
+    sets = [
+        _rule_set(name, document)
+        for name, document in checked_documents(folder, __package__, InvalidRules, PlainDates)
+    ]
     sets.sort(key=lambda rule_set: rule_set.valid_from)
     for earlier, later in pairwise(sets):
         if later.valid_from <= earlier.valid_to:
             raise InvalidRules(f"{later.id} begins before {earlier.id} ends")
     return Rules(tuple(sets))
-
-
-class _PlainDates(yaml.SafeLoader):
-    """Leaves dates as text, as JSON Schema knows them."""
-
-
-_PlainDates.add_constructor("tag:yaml.org,2002:timestamp", lambda _loader, node: str(node.value))
 
 
 def _rule_set(name: str, document: dict[str, Any]) -> RuleSet:

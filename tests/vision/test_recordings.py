@@ -251,8 +251,8 @@ def test_an_mp4_cut_off_while_sending_is_refused_as_such(share: float, tmp_path:
 def test_scoring_a_video_writes_nothing_to_standard_error() -> None:
     program = (
         "import sys; from pathlib import Path; from rtm.exercises import load_library;"
-        "from vision.score import score_video;"
-        "print(len(score_video(Path(sys.argv[1]), load_library()['shoulder_abduction'])"
+        "from vision.score import score_file;"
+        "print(len(score_file(Path(sys.argv[1]), load_library()['shoulder_abduction'])"
         ".result.repetitions))"
     )
     done = subprocess.run(
