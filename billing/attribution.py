@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 from billing.account import Account, Block, BusyTime, OtherService
 from billing.rules import ExcludedActivity, Rules, RuleSet
@@ -70,8 +71,10 @@ def _talk_days(account: Account) -> dict[str, date]:
 def _inside_the_episode(
     account: Account, facts: CountableFacts, talk_day: dict[str, date]
 ) -> tuple[CountableFacts, list[Block]]:
+    first, last = account.episode.span(account.time_zone)
+
     def inside(day: date) -> bool:
-        return account.episode.covers(day, account.time_zone)
+        return first <= day <= last
 
     recorded = [day.local_date for day in facts.days]
     recorded += [entry.local_date for entry in facts.time]
@@ -79,19 +82,16 @@ def _inside_the_episode(
     outside = sorted({day.isoformat() for day in recorded if not inside(day)})
     blocked = []
     if outside:
-        first = account.episode.counts_from(account.time_zone)
         why = f"recorded before consent and start ({first}) or after the end: {', '.join(outside)}"
         source = "house policy: consent precedes monitoring, and an episode ends at discharge"
         blocked.append(Block("RTM", "outside_episode", why, {"days": outside}, source))
-    return (
-        replace(
+        facts = replace(
             facts,
             days=tuple(day for day in facts.days if inside(day.local_date)),
             time=tuple(entry for entry in facts.time if inside(entry.local_date)),
             interactions=tuple(t for t in facts.interactions if inside(talk_day[t.id])),
-        ),
-        blocked,
-    )
+        )
+    return facts, blocked
 
 
 def _counted_time(
@@ -167,15 +167,17 @@ def _counted_talks(
 
 def excluded_activity(rule_set: RuleSet, activity: str) -> ExcludedActivity | None:
     """The excluded kind of work that `activity` begins with, word by word, or None."""
-    words = f"{' '.join(re.findall('[a-z]+', activity.lower()))} "
-    return next(
-        (
-            excluded
-            for excluded in rule_set.excluded_activities
-            if any(words.startswith(f"{name} ") for name in excluded.names)
-        ),
-        None,
-    )
+    words = _words(activity)
+    for excluded in rule_set.excluded_activities:
+        if words.startswith(excluded.openings):
+            return excluded
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _words(activity: str) -> str:
+    """The words in lower case, each followed by one space."""
+    return f"{' '.join(re.findall('[a-z]+', activity.lower()))} "
 
 
 def _visits(

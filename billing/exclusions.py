@@ -105,6 +105,8 @@ def _plain(diagnosis: str) -> str:
 def _by_other_monitoring(
     account: Account, rules: Rules, rule_set: RuleSet, payer: PayerProfile, charge: Charge
 ) -> Block | None:
+    if not account.other_services and not account.billed:
+        return None
     first, last = _exclusive_span(account, rules, rule_set, charge)
     span = {"from": first.isoformat(), "to": last.isoformat()}
     lines: list[OtherService | Billed] = [*account.other_services, *account.billed]

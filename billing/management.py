@@ -6,6 +6,7 @@ from calendar import monthrange
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 from billing.account import Account, Block, Charge, Reason, Shortfall
 from billing.attribution import THERAPISTS, Attributed
@@ -39,6 +40,7 @@ class _Block:
         return sum(part.seconds for part in self.parts if part.by in wanted) / total
 
 
+@lru_cache(maxsize=1024)
 def month_of(day: date) -> Month:
     last = monthrange(day.year, day.month)[1]
     return Month(day.replace(day=1), day.replace(day=last))

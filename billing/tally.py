@@ -17,7 +17,7 @@ from billing.attribution import attribute
 from billing.device_periods import Findings, device_supply, set_up
 from billing.exclusions import billed_units, forbidden, to_review, without_base
 from billing.management import management, month_of
-from billing.modifiers import with_modifiers
+from billing.modifiers import all_modifiers
 from billing.payers import UNKNOWN_PAYER, PayerProfile, Payers, load_payers
 from billing.rules import Rules, RuleSet, load_rules
 
@@ -97,6 +97,8 @@ def _less(charge: Charge, spent: int) -> Charge:
 
 def _was_billed(account: Account, shortfall: Shortfall, rules: Rules) -> bool:
     """Whether the code left already for the period, month or episode that ends the shortfall."""
+    if not account.billed:
+        return False
     # The last day may lie after every loaded set: the newest one that knows the code will do.
     rule_set = next(s for s in reversed(rules.sets) if shortfall.code in s.codes)
     period = rule_set.codes[shortfall.code].period
@@ -114,7 +116,8 @@ def _was_billed(account: Account, shortfall: Shortfall, rules: Rules) -> bool:
 def _finished(account: Account, rules: Rules, payer: PayerProfile, charge: Charge) -> Charge:
     """With the payer's date of service and amount, modifiers, and what needs a look."""
     rule_set = _rule_set(rules, charge)
-    dated = replace(charge, dated_by=payer.settings.date_of_service)
+    dated_by = payer.settings.date_of_service
+    dated = charge if charge.dated_by == dated_by else replace(charge, dated_by=dated_by)
     steps = to_review(account, rule_set, dated)
     if dated.dated_by != "last_day":
         span = [dated.service_from.isoformat(), dated.service_date.isoformat()]
@@ -122,12 +125,12 @@ def _finished(account: Account, rules: Rules, payer: PayerProfile, charge: Charg
     if payer.id == UNKNOWN_PAYER:
         why = "house policy: Medicare's rules were used, as no profile of this payer is loaded"
         steps.append(Reason("review.no_payer_profile", {"payer": account.payer}, why))
-    amount = _amount(payer, dated)
-    return with_modifiers(
-        account,
-        rule_set,
-        payer,
-        replace(dated, amount=amount, reasons=(*dated.reasons, *steps)),
+    modifiers, whys = all_modifiers(account, rule_set, payer, dated)
+    return replace(
+        dated,
+        amount=_amount(payer, dated),
+        modifiers=modifiers,
+        reasons=(*dated.reasons, *steps, *whys),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from typing import Literal
 
 ProviderKind = Literal["physician", "npp", "pt", "ot", "slp", "pta", "ota", "clinical_staff"]
@@ -125,11 +126,15 @@ class Ledger:
 
     def facts(self) -> tuple[Fact, ...]:
         """The facts that stand after every correction, in the order of the first record."""
-        return _standing(self)[0]
+        return self.standing[0]
+
+    @cached_property
+    def standing(self) -> tuple[tuple[Fact, ...], tuple[FactProblem, ...]]:
+        """`facts()`, and the facts and corrections that can't be told apart or applied."""
+        return _standing(self)
 
 
 def _standing(ledger: Ledger) -> tuple[tuple[Fact, ...], tuple[FactProblem, ...]]:
-    """The standing facts, and the facts and corrections that can't be told apart or applied."""
     problems: list[FactProblem] = []
     current: dict[str, Fact | None] = {}
     recorded: list[Fact] = [*ledger.days, *ledger.time, *ledger.interactions]
@@ -138,9 +143,10 @@ def _standing(ledger: Ledger) -> tuple[tuple[Fact, ...], tuple[FactProblem, ...]
             problems.append(FactProblem(fact.id, "a second fact bears this id"))
             continue
         current[fact.id] = fact
-    first_id = {fact_id: fact_id for fact_id in current}
+    first_id: dict[str, str] = {}
     for correction in _in_order(ledger.corrections, problems):
-        root = first_id.get(correction.corrects)
+        corrects = correction.corrects
+        root = first_id.get(corrects, corrects if corrects in current else None)
         why = _misfit(current, root, correction)
         if root is None or why:
             problems.append(FactProblem(correction.id, why))
@@ -199,7 +205,7 @@ def countable(
     `on_date` gives the local date of each interaction by id (an instant needs a time zone).
     """
     local = dict(on_date)
-    facts, unclear = _standing(ledger)
+    facts, unclear = ledger.standing
     days: list[MonitoredDay] = []
     time: list[TimeEntry] = []
     interactions: list[Interaction] = []
@@ -218,39 +224,41 @@ def countable(
 
 
 def _problem(fact: Fact, as_of: date, local: dict[str, date]) -> str | None:
-    if any(instant.tzinfo is None for instant in _instants(fact)):
-        return "an instant without a time zone"
+    for instant in _instants(fact):
+        if instant is not None and instant.tzinfo is None:
+            return "an instant without a time zone"
     if isinstance(fact, MonitoredDay):
-        what = f"the monitored day {fact.local_date}"
-        day = fact.local_date
+        what, day, why = "monitored day", fact.local_date, None
     elif isinstance(fact, TimeEntry):
-        what = f"the time entry of {fact.local_date}"
-        day = fact.local_date
-        if fact.seconds <= 0:
-            return f"{what} has {fact.seconds} seconds"
-        if (fact.start is None) != (fact.end is None):
-            return f"{what} has a start without an end, or an end without a start"
-        if fact.start and fact.end and fact.end.astimezone(UTC) <= fact.start.astimezone(UTC):
-            return f"{what} ends before it starts"
+        what, day, why = "time entry of", fact.local_date, _time_problem(fact)
+    else:
+        what, day = "interaction of", local.get(fact.id, fact.at.date())
+        why = f"has {fact.seconds} seconds" if fact.seconds < 0 else None
+    if why is None and day > as_of:
+        why = f"lies after {as_of}"
+    return None if why is None else f"the {what} {day} {why}"
+
+
+def _time_problem(entry: TimeEntry) -> str | None:
+    if entry.seconds <= 0:
+        return f"has {entry.seconds} seconds"
+    if (entry.start is None) != (entry.end is None):
+        return "has a start without an end, or an end without a start"
+    if entry.start and entry.end:
+        if entry.end.astimezone(UTC) <= entry.start.astimezone(UTC):
+            return "ends before it starts"
         # The practice's date and the clock's may differ by a time zone, never by two days.
-        if fact.start and abs(fact.start.date() - day) > timedelta(days=1):
-            return f"{what} has clock times of {fact.start.date()}"
-    else:
-        day = local.get(fact.id, fact.at.date())
-        what = f"the interaction of {day}"
-        if fact.seconds < 0:
-            return f"{what} has {fact.seconds} seconds"
-    return f"{what} lies after {as_of}" if day > as_of else None
+        if abs(entry.start.date() - entry.local_date) > timedelta(days=1):
+            return f"has clock times of {entry.start.date()}"
+    return None
 
 
-def _instants(fact: Fact) -> list[datetime]:
+def _instants(fact: Fact) -> tuple[datetime | None, ...]:
     if isinstance(fact, MonitoredDay):
-        instants = [fact.captured_at, fact.received_at]
-    elif isinstance(fact, TimeEntry):
-        instants = [fact.start, fact.end]
-    else:
-        instants = [fact.at]
-    return [instant for instant in instants if instant is not None]
+        return fact.captured_at, fact.received_at
+    if isinstance(fact, TimeEntry):
+        return fact.start, fact.end
+    return (fact.at,)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from itertools import pairwise
@@ -68,6 +68,11 @@ class ExcludedActivity:
     names: tuple[str, ...]
     why: str
     source: str
+
+    @cached_property
+    def openings(self) -> tuple[str, ...]:
+        """The names as an activity of whole words opens with them."""
+        return tuple(f"{name} " for name in self.names)
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,10 @@ class Rules:
 
     def on(self, day: date) -> RuleSet | None:
         """The rules in force on `day`, or None where none is loaded."""
-        return next((s for s in self.sets if s.valid_from <= day <= s.valid_to), None)
+        for rule_set in reversed(self.sets):
+            if rule_set.valid_from <= day <= rule_set.valid_to:
+                return rule_set
+        return None
 
     @property
     def known_codes(self) -> frozenset[str]:
