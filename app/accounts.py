@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import func, literal, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.rtm_book import read_episodes, read_ledgers
-from app.store import ClaimLineRow, LedgerFactRow, PatientRow, PractitionerRow, Tenant
+from app.store import (
+    LONGEST_ENTRY,
+    ClaimLineRow,
+    LedgerFactRow,
+    PatientRow,
+    PractitionerRow,
+    Tenant,
+)
 from billing.account import Account, Billed, BusyTime, EarlierEpisode, Facility
 from billing.payers import MEDICARE, UNKNOWN_PAYER, load_payers
 from rtm.episode import Episode
@@ -123,6 +130,8 @@ def _busy(db: Session, patient_ids: Sequence[int]) -> dict[int, list[BusyTime]]:
             (other.npi == own.npi)
             & (other.patient_id != own.patient_id)
             & (other.began_at < own.ended_at)
+            # Says nothing new, but bounds what is looked at where years of entries are.
+            & (other.began_at > _longest_before(db, own.began_at))
             & (other.ended_at > own.began_at),
         )
         .where(own.patient_id.in_(patient_ids))
@@ -135,6 +144,13 @@ def _busy(db: Session, patient_ids: Sequence[int]) -> dict[int, list[BusyTime]]:
         assert ended_at is not None, "the join is on it"
         busy.setdefault(patient_id, []).append(BusyTime(fact_id, npi, began_at, ended_at))
     return busy
+
+
+def _longest_before(db: Session, instant: InstrumentedAttribute[datetime | None]) -> Any:
+    """No entry is longer (`LONGEST_ENTRY`), so none that began before it reaches `instant`."""
+    if db.get_bind().dialect.name == "sqlite":
+        return func.datetime(instant, f"-{LONGEST_ENTRY.total_seconds()} seconds")
+    return instant - literal(LONGEST_ENTRY)
 
 
 def _provider_kinds(db: Session, episodes: Any) -> dict[str, ProviderKind]:

@@ -19,7 +19,8 @@ from app.store import (
     PatientRow,
     PractitionerRow,
     Tenant,
-    from_document,
+    as_text,
+    json_reader,
     mark_stale,
     to_document,
 )
@@ -69,13 +70,14 @@ def current_episode(db: Session, patient_id: int) -> Episode | None:
 def read_episodes(db: Session, patient_ids: Sequence[int]) -> dict[int, list[Episode]]:
     """The episodes of each patient who has any, the newest last."""
     rows = db.execute(
-        select(EpisodeRow.patient_id, EpisodeRow.document)
+        select(EpisodeRow.patient_id, as_text(EpisodeRow.document))
         .where(EpisodeRow.patient_id.in_(patient_ids))
         .order_by(EpisodeRow.recorded_at)
     )
+    read = json_reader(Episode)
     episodes: dict[int, list[Episode]] = {}
-    for patient_id, document in rows:
-        episodes.setdefault(patient_id, []).append(from_document(Episode, document))
+    for patient_id, text in rows:
+        episodes.setdefault(patient_id, []).append(read(text))
     return episodes
 
 
@@ -85,12 +87,13 @@ def read_ledgers(db: Session, episode_ids: Sequence[str]) -> dict[str, Ledger]:
         episode_id: {kind: [] for kind in _KINDS} for episode_id in episode_ids
     }
     rows = db.execute(
-        select(LedgerFactRow.episode_id, LedgerFactRow.kind, LedgerFactRow.document)
+        select(LedgerFactRow.episode_id, LedgerFactRow.kind, as_text(LedgerFactRow.document))
         .where(LedgerFactRow.episode_id.in_(episode_ids))
         .order_by(LedgerFactRow.recorded_at, LedgerFactRow.id)
     )
-    for episode_id, kind, document in rows:
-        facts[episode_id][kind].append(from_document(_KINDS[kind], document))
+    readers = {kind: json_reader(fact) for kind, fact in _KINDS.items()}
+    for episode_id, kind, text in rows:
+        facts[episode_id][kind].append(readers[kind](text))
     return {
         episode_id: Ledger(
             days=tuple(kinds["monitored_day"]),

@@ -13,6 +13,9 @@ from typing import Literal
 MOST_DIAGNOSES = 12
 MOST_POINTERS = 4
 
+# The separators and what is no printable letter.
+_NOT_ON_THE_WIRE = str.maketrans(dict.fromkeys((*"*~:^", *map(chr, range(32)), "\x7f"), " "))
+
 Severity = Literal["hold", "warn"]
 
 
@@ -36,8 +39,9 @@ def on_the_wire(text: str) -> str:
     Letters lose their accents; what has no ASCII letter is lost (the scrubber finds what is lost
     whole).
     """
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub(r"\s+", " ", re.sub(r"[*~:^]|[^ -~]", " ", plain)).upper().strip()
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return " ".join(text.translate(_NOT_ON_THE_WIRE).split()).upper()
 
 
 def is_npi(value: str) -> bool:

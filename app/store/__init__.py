@@ -5,8 +5,14 @@ from app.store.base import ALL_TENANTS, Base, Database, TenantMissing
 from app.store.care import ProgramRow, SessionRow
 from app.store.claim_events import ClaimEventRow, ClaimFileRow, EventIsFinal
 from app.store.claims import ChargeApprovalRow, ClaimExportRow, ClaimLineRow, CounterRow
-from app.store.documents import from_document, to_document
-from app.store.ledger_book import EpisodeRow, FactIsFinal, LedgerFactRow
+from app.store.documents import as_text, from_document, json_reader, to_document
+from app.store.ledger_book import (
+    LONGEST_ENTRY,
+    EntryTooLong,
+    EpisodeRow,
+    FactIsFinal,
+    LedgerFactRow,
+)
 from app.store.outbox import OutboxRow
 from app.store.patient_month import PatientMonthChargeRow, PatientMonthRow, mark_stale
 from app.store.people import PatientRow, PractitionerRow
@@ -15,6 +21,7 @@ from app.store.tenant import Tenant, tenant_by_iss
 
 __all__ = [
     "ALL_TENANTS",
+    "LONGEST_ENTRY",
     "Base",
     "ChargeApprovalRow",
     "ClaimEventRow",
@@ -23,6 +30,7 @@ __all__ = [
     "ClaimLineRow",
     "CounterRow",
     "Database",
+    "EntryTooLong",
     "EpisodeRow",
     "EventIsFinal",
     "FactIsFinal",
@@ -39,7 +47,9 @@ __all__ = [
     "SignInRow",
     "Tenant",
     "TenantMissing",
+    "as_text",
     "from_document",
+    "json_reader",
     "mark_stale",
     "tenant_by_iss",
     "to_document",

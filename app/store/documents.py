@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
+from sqlalchemy import Cast, Text, cast
+from sqlalchemy.orm import InstrumentedAttribute
 
 T = TypeVar("T")
 
@@ -26,6 +28,16 @@ def from_document(kind: type[T], document: Any) -> T:
     """The inverse of `to_document`. Raises pydantic's ValidationError on a damaged document."""
     value: T = _adapter(_hashable(kind)).validate_python(document, strict=False)
     return value
+
+
+def as_text(column: InstrumentedAttribute[dict[str, Any]]) -> Cast[str]:
+    """The column's documents unread, for `json_reader`, which needs no dictionaries between."""
+    return cast(column, Text)
+
+
+def json_reader(kind: type[T]) -> Callable[[str], T]:
+    """`from_document` for documents as text; half the time where there are many."""
+    return _adapter(_hashable(kind)).validate_json
 
 
 def _hashable(kind: type) -> Hashable:
