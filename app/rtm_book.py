@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
@@ -91,7 +91,9 @@ def read_ledgers(db: Session, episode_ids: Sequence[str]) -> dict[str, Ledger]:
         .where(LedgerFactRow.episode_id.in_(episode_ids))
         .order_by(LedgerFactRow.recorded_at, LedgerFactRow.id)
     )
-    readers = {kind: json_reader(fact) for kind, fact in _KINDS.items()}
+    readers: dict[str, Callable[[str], Any]] = {
+        kind: json_reader(fact) for kind, fact in _KINDS.items()
+    }
     for episode_id, kind, text in rows:
         facts[episode_id][kind].append(readers[kind](text))
     return {

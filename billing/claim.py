@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 # A professional claim carries twelve diagnoses, a line points at four (X12 005010X222A1, 2300 HI
@@ -44,6 +45,7 @@ def on_the_wire(text: str) -> str:
     return " ".join(text.translate(_NOT_ON_THE_WIRE).split()).upper()
 
 
+@lru_cache(maxsize=4096)
 def is_npi(value: str) -> bool:
     """Whether `value` has ten digits and the right check digit.
 

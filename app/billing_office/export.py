@@ -74,7 +74,7 @@ def export_month(context: Context, tenant_id: str, month: str, format_: str) -> 
         now = context.now().astimezone(ZoneInfo(tenant.time_zone))
         # One export at a time for a tenant: the counter's row is the lock.
         counter = _counter(db, "interchange")
-        while refresh(db, month, now.date(), context.now(), _BATCH) == _BATCH:
+        while refresh(db, month, now.date(), context.now(), _BATCH):
             pass
         reviewed, waiting = _without_review(charged_months(db, month))
         ready, held, warned = _scrubbed(db, tenant, reviewed, counter.value + 1, now.date())

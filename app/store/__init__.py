@@ -1,11 +1,18 @@
 """SQLAlchemy models, one module an aggregate; importing this package knows every table."""
 
 from app.store.access import LaunchRow, SignInRow
-from app.store.base import ALL_TENANTS, Base, Database, TenantMissing
+from app.store.base import ALL_TENANTS, Base, Database, TenantMissing, insert_rows
 from app.store.care import ProgramRow, SessionRow
 from app.store.claim_events import ClaimEventRow, ClaimFileRow, EventIsFinal
 from app.store.claims import ChargeApprovalRow, ClaimExportRow, ClaimLineRow, CounterRow
-from app.store.documents import as_text, from_document, json_reader, to_document
+from app.store.documents import (
+    JsonText,
+    as_text,
+    from_document,
+    json_reader,
+    to_document,
+    to_json,
+)
 from app.store.ledger_book import (
     LONGEST_ENTRY,
     EntryTooLong,
@@ -34,6 +41,7 @@ __all__ = [
     "EpisodeRow",
     "EventIsFinal",
     "FactIsFinal",
+    "JsonText",
     "LaunchRow",
     "LedgerFactRow",
     "OutboxRow",
@@ -49,8 +57,10 @@ __all__ = [
     "TenantMissing",
     "as_text",
     "from_document",
+    "insert_rows",
     "json_reader",
     "mark_stale",
     "tenant_by_iss",
     "to_document",
+    "to_json",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Hashable
 from functools import cache
 from typing import Any, TypeVar
@@ -13,6 +14,12 @@ from sqlalchemy.orm import InstrumentedAttribute
 T = TypeVar("T")
 
 
+class JsonText(str):
+    """A document that is JSON already: a column of documents takes it as it is."""
+
+    __slots__ = ()
+
+
 @cache
 def _adapter(kind: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(kind)  # type: ignore[arg-type]  # always a class
@@ -22,6 +29,16 @@ def to_document(value: Any) -> dict[str, Any]:
     """A frozen dataclass as JSON-ready values."""
     document: dict[str, Any] = _adapter(_hashable(type(value))).dump_python(value, mode="json")
     return document
+
+
+def to_json(value: Any) -> JsonText:
+    """`to_document` as text; less than half the work where there are many."""
+    return JsonText(_adapter(_hashable(type(value))).dump_json(value).decode())
+
+
+def serialize(value: Any) -> str:
+    """How the engine writes JSON columns."""
+    return value if isinstance(value, JsonText) else json.dumps(value)
 
 
 def from_document(kind: type[T], document: Any) -> T:
