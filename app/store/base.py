@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, cast
 
 from sqlalchemy import (
-    Boolean,
     ColumnClause,
     DateTime,
     Engine,
@@ -33,7 +32,7 @@ from sqlalchemy.types import JSON, TypeDecorator
 from app.store.documents import serialize
 
 ALL_TENANTS = "all_tenants"
-_HALF: ColumnClause[float] = literal_column("0.5")
+_QUARTER: ColumnClause[float] = literal_column("0.25")
 
 
 class TenantMissing(RuntimeError):
@@ -107,11 +106,11 @@ def _hold_to_tenant(state: ORMExecuteState) -> None:
         names = ", ".join(sorted(mapper.class_.__name__ for mapper in touched))
         raise TenantMissing(f"a query for {names} names no tenant")
     if state.session.get_bind().dialect.name == "sqlite":
-        # Else SQLite, which has no statistics, takes a tenant for few rows and reads all of them
-        # to find those of one patient. No bound value can be its second argument.
+        # Else SQLite, which has no statistics, takes a tenant to have ten rows, and reads all that
+        # it has to find those of one patient. The hint takes no bound value.
         rows = with_loader_criteria(
             TenantOwned,
-            lambda cls: func.likelihood(cls.tenant_id == tenant_id, _HALF, type_=Boolean),
+            lambda cls: func.likelihood(cls.tenant_id == tenant_id, _QUARTER),
             include_aliases=True,
         )
     else:

@@ -72,7 +72,7 @@ def plan(database: Database, query: Select[Any]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("query", "index"),
+    ("query", "way"),
     [
         (
             select(LedgerFactRow.document).where(LedgerFactRow.episode_id.in_(map(str, MANY))),
@@ -82,7 +82,7 @@ def plan(database: Database, query: Select[Any]) -> str:
         (select(ClaimLineRow).where(ClaimLineRow.patient_id.in_(MANY)), "ix_claim_line_patient_id"),
         (
             select(func.sum(PatientMonthRow.total_cents)).where(PatientMonthRow.month == "2026-10"),
-            "ix_patient_month_worklist",
+            "(tenant_id=? AND month=?)",
         ),
         (
             select(PatientMonthRow.id)
@@ -93,9 +93,9 @@ def plan(database: Database, query: Select[Any]) -> str:
     ],
 )
 def test_on_sqlite_no_query_reads_the_whole_tenant_for_a_few_of_its_rows(
-    database: Database, query: Select[Any], index: str
+    database: Database, query: Select[Any], way: str
 ) -> None:
-    assert index in plan(database, query)
+    assert way in plan(database, query)
 
 
 def test_rows_written_at_once_are_the_tenants_and_their_documents_are_kept(
@@ -135,7 +135,7 @@ def test_a_ledger_is_read_as_it_was_written(database: Database) -> None:
         write_people(db, TENANT_ID, [person])
         (ledger,) = read_ledgers(db, [person.episodes[-1].id]).values()
     facts = (*ledger.days, *ledger.time, *ledger.interactions, *ledger.corrections)
-    assert {fact.id: fact for fact in facts} == {fact.id: fact for fact in person.facts}
+    assert sorted(facts, key=str) == sorted(person.facts, key=str)
 
 
 # Time --------------------------------------------------------------------------------------------
