@@ -47,7 +47,7 @@ def attribute(account: Account, rules: Rules) -> Attributed:
     visits, unclear = _visits(account.other_services)
     busy, unclear_busy = _usable(account.busy)
     return Attributed(
-        facts=replace(facts, time=time, interactions=talks),
+        facts=CountableFacts(facts.days, time, talks, facts.problems),
         blocked=(*blocked, *outside, *not_counted, *not_ours, *unclear, *unclear_busy),
         visits=visits,
         taken_from={entry.id: _elsewhere(account, entry, busy) for entry in time},

@@ -152,8 +152,7 @@ def _amount(payer: PayerProfile, charge: Charge) -> Decimal | None:
 
 def _rule_set(rules: Rules, charge: Charge) -> RuleSet:
     """The rules that made this charge, named by its first reason."""
-    made_by = charge.reasons[0].rule.partition(".")[0]
-    return next(rule_set for rule_set in rules.sets if rule_set.id == made_by)
+    return rules.by_id[charge.reasons[0].rule.partition(".")[0]]
 
 
 def _distinct(parts: tuple[Findings, ...]) -> list[Block]:

@@ -13,7 +13,7 @@ from functools import cache, cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from billing.checked_yaml import PlainDates, checked_documents
 from rtm.episode import DeviceSystem, TherapyPlan
@@ -141,7 +141,14 @@ class RuleSet:
         return None if line is None else line.amount
 
     def of_period(self, period: Period) -> tuple[CodeRule, ...]:
-        return tuple(rule for rule in self.codes.values() if rule.period == period)
+        return self._by_period[period]
+
+    @cached_property
+    def _by_period(self) -> Mapping[Period, tuple[CodeRule, ...]]:
+        return {
+            period: tuple(rule for rule in self.codes.values() if rule.period == period)
+            for period in get_args(Period)
+        }
 
 
 @dataclass(frozen=True)
@@ -157,7 +164,11 @@ class Rules:
                 return rule_set
         return None
 
-    @property
+    @cached_property
+    def by_id(self) -> Mapping[str, RuleSet]:
+        return {rule_set.id: rule_set for rule_set in self.sets}
+
+    @cached_property
     def known_codes(self) -> frozenset[str]:
         return frozenset(code for rule_set in self.sets for code in rule_set.codes)
 
