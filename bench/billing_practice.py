@@ -16,7 +16,7 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.store import (
@@ -28,8 +28,10 @@ from app.store import (
     LedgerFactRow,
     PatientRow,
     PractitionerRow,
-    to_document,
+    insert_rows,
+    to_json,
 )
+from app.store.base import TenantOwned
 from rtm.episode import Consent, Device, Episode, TherapyPlan
 from rtm.ledger import (
     Correction,
@@ -418,10 +420,9 @@ DEFECTS: Mapping[str, Callable[[Person], Person]] = {
 # Writing -----------------------------------------------------------------------------------------
 
 
-def write_practitioners(db: Session, tenant_id: str, staff: Iterable[Practitioner]) -> None:
+def write_practitioners(db: Session, staff: Iterable[Practitioner]) -> None:
     rows = [
         {
-            "tenant_id": tenant_id,
             "fhir_user": f"Practitioner/{person.npi}",
             "name": f"Practitioner {person.npi}",
             "family": _FAMILIES[number % len(_FAMILIES)],
@@ -432,34 +433,36 @@ def write_practitioners(db: Session, tenant_id: str, staff: Iterable[Practitione
         }
         for number, person in enumerate(staff)
     ]
-    db.execute(insert(PractitionerRow), rows)
+    insert_rows(db, PractitionerRow, rows)
 
 
-def write_people(db: Session, tenant_id: str, persons: Iterable[Person]) -> int:
-    """Writes them in bulk, without the use cases of real work; how many facts there are."""
+def write_people(db: Session, persons: Iterable[Person]) -> int:
+    """Writes them in bulk, without the use cases of real work; how many facts there are.
+
+    Lines that left before left with the last export that is there.
+    """
+    exports = db.scalars(select(ClaimExportRow.id).order_by(ClaimExportRow.id.desc()))
+    export_id = exports.first()
     stream, facts = iter(persons), 0
     while batch := list(islice(stream, _AT_ONCE)):
-        rows = _rows(tenant_id, batch)
+        rows = _rows(batch, export_id)
         facts += len(rows[LedgerFactRow])
-        for table, values in rows.items():
-            if values:
-                # The table, not the class: bulk inserts by the ORM take twice as long.
-                db.connection().execute(insert(table.__table__), values)  # type: ignore[attr-defined]
+        for kind, values in rows.items():
+            insert_rows(db, kind, values)
     return facts
 
 
-def write_practice(db: Session, tenant_id: str, patients: int, seed: int = 1) -> int:
-    """A whole practice in an empty tenant; how many facts its ledgers hold."""
-    write_practitioners(db, tenant_id, practitioners(patients))
+def write_practice(db: Session, patients: int, seed: int = 1) -> int:
+    """A whole practice in the session's empty tenant; how many facts its ledgers hold."""
+    write_practitioners(db, practitioners(patients))
     db.add(CounterRow(name="interchange", value=1))
     db.add(_september_export())
     db.flush()
-    return write_people(db, tenant_id, people(patients, seed=seed))
+    return write_people(db, people(patients, seed=seed))
 
 
 def _september_export() -> ClaimExportRow:
     return ClaimExportRow(
-        id=1,
         month="2026-09",
         format="837p",
         control_number=1,
@@ -471,21 +474,21 @@ def _september_export() -> ClaimExportRow:
     )
 
 
-def _rows(tenant_id: str, persons: list[Person]) -> dict[type, list[dict[str, Any]]]:
-    rows: dict[type, list[dict[str, Any]]] = {
+def _rows(
+    persons: list[Person], export_id: int | None
+) -> dict[type[TenantOwned], list[dict[str, Any]]]:
+    rows: dict[type[TenantOwned], list[dict[str, Any]]] = {
         kind: []
         for kind in (PatientRow, EpisodeRow, LedgerFactRow, ClaimLineRow, ChargeApprovalRow)
     }
     for person in persons:
-        own = {"tenant_id": tenant_id, "patient_id": person.id}
+        own = {"patient_id": person.id}
         episode = person.episodes[-1]
         seen = datetime.combine(episode.start, time(15), UTC)
-        rows[PatientRow].append(
-            {"tenant_id": tenant_id, "id": person.id, "seen_at": seen, **person.columns}
-        )
+        rows[PatientRow].append({"id": person.id, "seen_at": seen, **person.columns})
         for each in person.episodes:
             at = datetime.combine(each.start, time(15), UTC)
-            document = to_document(each)
+            document = to_json(each)
             rows[EpisodeRow].append({**own, "id": each.id, "document": document, "recorded_at": at})
         for fact in person.facts:
             rows[LedgerFactRow].append({**own, "episode_id": episode.id, **_fact(fact)})
@@ -494,7 +497,7 @@ def _rows(tenant_id: str, persons: list[Person]) -> dict[type, list[dict[str, An
             claim_id = f"00001{person.id:05d}"
             line = {
                 **own,
-                "export_id": 1,
+                "export_id": export_id,
                 "episode_id": episode.id,
                 "charge_key": f"{episode.id}:{code}:{day}:{'.'.join(modifiers)}",
                 "code": code,
@@ -530,7 +533,7 @@ def _fact(fact: Fact | Correction) -> dict[str, Any]:
     return {
         "id": fact.id,
         "kind": _KINDS[type(fact)],
-        "document": to_document(fact),
+        "document": to_json(fact),
         "recorded_at": at,
         "recorded_by": "synthetic",
         "npi": clocked and clocked.npi,

@@ -35,7 +35,7 @@ def write_practice(
 ) -> list[int]:
     """The row ids of the patients, in the order of `people`."""
     persons = [_person(number, each) for number, each in enumerate(people, start=first_id)]
-    write_people(db, tenant_id, persons)
+    write_people(db, persons)
     return [person.id for person in persons]
 
 

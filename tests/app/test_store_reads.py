@@ -132,7 +132,7 @@ def test_rows_written_at_once_are_the_tenants_and_their_documents_are_kept(
 def test_a_ledger_is_read_as_it_was_written(database: Database) -> None:
     (person,) = (each for each in people(60) if each.id == 47)
     with database.begin(TENANT_ID) as db:
-        write_people(db, TENANT_ID, [person])
+        write_people(db, [person])
         (ledger,) = read_ledgers(db, [person.episodes[-1].id]).values()
     facts = (*ledger.days, *ledger.time, *ledger.interactions, *ledger.corrections)
     assert sorted(facts, key=str) == sorted(person.facts, key=str)
