@@ -296,16 +296,13 @@ def _heads_not_kept(db: Session, condition: ColumnElement[bool]) -> list[_Head]:
 def _briefs(
     db: Session, heads: Sequence[_Head], states: Mapping[str, ClaimState]
 ) -> tuple[ClaimBrief, ...]:
-    unanswered = dict(
-        db.execute(
-            select(ChargeMessageRow.claim_id, ChargeMessageRow.attempts).where(
-                ChargeMessageRow.claim_id.in_([head.claim_id for head in heads]),
-                ChargeMessageRow.status == "waiting",
-            )
+    waiting = db.execute(
+        select(ChargeMessageRow.claim_id, ChargeMessageRow.attempts).where(
+            ChargeMessageRow.claim_id.in_([head.claim_id for head in heads]),
+            ChargeMessageRow.status == "waiting",
         )
-        .tuples()
-        .all()
     )
+    unanswered = {claim_id: attempts for claim_id, attempts in waiting}
     briefs = []
     for head in heads:
         state = states[head.claim_id]
