@@ -85,7 +85,13 @@ def neighbours(month: str) -> tuple[str, str]:
 
 
 def refresh(
-    db: Session, month: str, today: date, now: datetime, at_most: int, *, after: int = 0
+    db: Session,
+    month: str,
+    today: date,
+    now: datetime,
+    at_most: int,
+    *,
+    after: int = 0,
 ) -> Sequence[int]:
     """Tallies up to `at_most` patients whose row of `month` is missing or out of date; their ids.
 
@@ -100,11 +106,18 @@ def refresh(
 
 
 def lock_out_of_date(
-    db: Session, month: str, today: date, *, at_most: int | None = None, after: int = 0
+    db: Session,
+    month: str,
+    today: date,
+    *,
+    at_most: int | None = None,
+    after: int = 0,
+    wait: bool = False,
 ) -> Sequence[int]:
     """The ids, ascending, of the patients whose row of `month` is missing or out of date.
 
-    Until the transaction ends no other worker takes them, and no fact of theirs is recorded.
+    Until the transaction ends no other worker takes them, and no fact of theirs is recorded. Those
+    whom another worker has are left out; with `wait` they are waited for.
     """
     _, last = month_bounds(month)
     return db.scalars(
@@ -112,7 +125,7 @@ def lock_out_of_date(
         .where(PatientRow.id > after, _is_out_of_date(month, last, today))
         .order_by(PatientRow.id)
         .limit(at_most)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=not wait)
     ).all()
 
 
@@ -239,6 +252,17 @@ def charged_months(db: Session, month: str) -> list[PatientMonth]:
 def patient_month(row: PatientMonthRow, patient: PatientRow) -> PatientMonth:
     document = from_document(_Document, row.document)
     return PatientMonth(patient, document.episode_id, document.worklist)
+
+
+def month_of(db: Session, patient: PatientRow, month: str, today: date) -> PatientMonth | None:
+    """One patient's month by the facts of this moment, which is not stored; None without an
+    episode."""
+    account = read_accounts(db, [patient], today).get(patient.id)
+    if account is None:
+        return None
+    first, last = month_bounds(month)
+    line = _line(account, first, last, _approved(db, [patient.id]).get(patient.id, ()))
+    return PatientMonth(patient, account.episode.id, line)
 
 
 def approve_charges(

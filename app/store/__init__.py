@@ -4,7 +4,15 @@ from app.store.access import LaunchRow, SignInRow
 from app.store.base import ALL_TENANTS, Base, Database, TenantMissing, insert_rows
 from app.store.care import ProgramRow, SessionRow
 from app.store.claim_events import ClaimEventRow, ClaimFileRow, EventIsFinal
-from app.store.claims import ChargeApprovalRow, ClaimExportRow, ClaimLineRow, CounterRow
+from app.store.claims import (
+    ChargeApprovalRow,
+    ChargeMessageRow,
+    ClaimExportRow,
+    ClaimIsFinal,
+    ClaimLineRow,
+    ClaimRow,
+    CounterRow,
+)
 from app.store.documents import (
     JsonText,
     as_text,
@@ -31,10 +39,13 @@ __all__ = [
     "LONGEST_ENTRY",
     "Base",
     "ChargeApprovalRow",
+    "ChargeMessageRow",
     "ClaimEventRow",
     "ClaimExportRow",
     "ClaimFileRow",
+    "ClaimIsFinal",
     "ClaimLineRow",
+    "ClaimRow",
     "CounterRow",
     "Database",
     "EntryTooLong",

@@ -8,6 +8,8 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy.orm import Session
 
+from app.context import Context
+from app.store import PatientRow, PractitionerRow, Tenant
 from bench.billing_practice import Person, beneficiary, write_people
 from rtm.episode import Consent, Device, Episode
 from rtm.ledger import Fact, Interaction, MonitoredDay, TimeEntry
@@ -37,6 +39,36 @@ def write_practice(
     persons = [_person(number, each) for number, each in enumerate(people, start=first_id)]
     write_people(db, persons)
     return [person.id for person in persons]
+
+
+def write_therapist(db: Session) -> None:
+    """The practitioner of record of every patient of `write_practice`."""
+    db.add(
+        PractitionerRow(
+            fhir_user="Practitioner/terry-alvarez",
+            name="Terry Alvarez",
+            family="Alvarez",
+            given="Terry",
+            npi=NPI,
+            taxonomy="225100000X",
+            provider_kind="pt",
+        )
+    )
+
+
+def change_practice(context: Context, tenant_id: str, **changes: object) -> None:
+    """The health system's record with `changes`."""
+    with context.database.begin(None) as db:
+        tenant = db.get_one(Tenant, tenant_id)
+        tenant.practice = {**tenant.practice, **changes}
+
+
+def change_coverage(context: Context, tenant_id: str, patient_id: int, **changes: object) -> None:
+    """The patient's insurance with `changes`."""
+    with context.database.begin(tenant_id) as db:
+        patient = db.get_one(PatientRow, patient_id)
+        coverage = {**patient.billing["coverage"], **changes}
+        patient.billing = {**patient.billing, "coverage": coverage}
 
 
 def _person(number: int, monitored: Monitored) -> Person:
