@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -15,7 +15,6 @@ from rtm.ledger import (
     Interaction,
     ProviderKind,
     TimeEntry,
-    countable,
 )
 
 # Their work is therapy and needs a therapy plan of care; without one, the month is blocked whole.
@@ -38,8 +37,7 @@ class Attributed:
 
 def attribute(account: Account, rules: Rules) -> Attributed:
     """The facts inside the episode, of the right people and of work that counts."""
-    local = _talk_days(account)
-    facts = countable(account.ledger, account.as_of, local.items())
+    local, facts = account.talk_days, account.countable
     blocked = [_unusable("ledger", p.fact_id, p.why) for p in facts.problems]
     facts, outside = _inside_the_episode(account, facts, local)
     time, not_counted = _counted_time(account, rules, facts.time)
@@ -54,22 +52,8 @@ def attribute(account: Account, rules: Rules) -> Attributed:
     )
 
 
-def _talk_days(account: Account) -> dict[str, date]:
-    """The patient's own date of each interaction, corrections included."""
-    replaced = [
-        correction.replacement
-        for correction in account.ledger.corrections
-        if isinstance(correction.replacement, Interaction)
-    ]
-    return {
-        talk.id: talk.at.astimezone(account.time_zone).date()
-        for talk in (*account.ledger.interactions, *replaced)
-        if talk.at.tzinfo is not None
-    }
-
-
 def _inside_the_episode(
-    account: Account, facts: CountableFacts, talk_day: dict[str, date]
+    account: Account, facts: CountableFacts, talk_day: Mapping[str, date]
 ) -> tuple[CountableFacts, list[Block]]:
     first, last = account.episode.span(account.time_zone)
 
@@ -150,7 +134,7 @@ def _wrong_person(
 
 
 def _counted_talks(
-    account: Account, rules: Rules, talks: Iterable[Interaction], talk_day: dict[str, date]
+    account: Account, rules: Rules, talks: Iterable[Interaction], talk_day: Mapping[str, date]
 ) -> tuple[tuple[Interaction, ...], list[Block]]:
     counted, blocked = [], []
     for talk in talks:

@@ -34,6 +34,7 @@ class ScrubFinding:
     severity: Severity = "hold"
 
 
+@lru_cache(maxsize=4096)
 def on_the_wire(text: str) -> str:
     """Upper-case ASCII without the separators: the basic character set of X12.
 

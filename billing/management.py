@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -54,11 +54,9 @@ def management(
     shortfalls: list[Shortfall] = []
     blocked: list[Block] = []
     facts = attributed.facts
-    talk_days = {
-        talk.id: talk.at.astimezone(account.time_zone).date() for talk in facts.interactions
-    }
+    talk_days = account.talk_days
     touched = {month_of(entry.local_date).first for entry in facts.time}
-    touched |= {month_of(day).first for day in talk_days.values()}
+    touched |= {month_of(talk_days[talk.id]).first for talk in facts.interactions}
     for first in sorted(touched):
         month = month_of(first)
         entries = [entry for entry in facts.time if entry.local_date in month]
@@ -97,7 +95,7 @@ def _month(
     month: Month,
     work: Sequence[Stretch],
     live: Sequence[Interaction],
-    talk_days: dict[str, date],
+    talk_days: Mapping[str, date],
 ) -> Findings:
     minutes = int(sum(stretch.seconds for stretch in work) // 60)
     tiers = sorted(

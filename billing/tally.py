@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from billing.account import Account, Block, Charge, Reason, Shortfall, Tally
 from billing.attribution import attribute
-from billing.device_periods import Findings, device_supply, set_up
+from billing.device_periods import Findings, device_periods, device_supply, set_up
 from billing.exclusions import billed_units, forbidden, to_review, without_base
 from billing.management import management, month_of
 from billing.modifiers import all_modifiers
@@ -31,12 +31,14 @@ def tally(account: Account, rules: Rules | None = None, payers: Payers | None = 
     rules = load_rules() if rules is None else rules
     payers = load_payers() if payers is None else payers
     payer = payers.get(account.payer, payers[UNKNOWN_PAYER])
-    account = replace(account, billed=tuple(line for line in account.billed if line.stands))
+    if not all(line.stands for line in account.billed):
+        account = replace(account, billed=tuple(line for line in account.billed if line.stands))
     attributed = attribute(account, rules)
     monitored = attributed.facts.dates_with(payer.settings.day_of_data)
+    periods = tuple(device_periods(account, rules))
     parts = (
-        set_up(account, rules, monitored),
-        device_supply(account, rules, payer, monitored),
+        set_up(account, rules, monitored, periods),
+        device_supply(account, rules, payer, monitored, periods),
         management(account, rules, payer, attributed),
     )
     found = [charge for part in parts for charge in part.charges]

@@ -211,54 +211,61 @@ def countable(
     interactions: list[Interaction] = []
     problems = list(unclear)
     for fact in facts:
-        why = _problem(fact, as_of, local)
-        if why:
-            problems.append(FactProblem(fact.id, why))
-        elif isinstance(fact, MonitoredDay):
-            days.append(fact)
+        if isinstance(fact, MonitoredDay):
+            why = _day_problem(fact, as_of)
+            if why is None:
+                days.append(fact)
         elif isinstance(fact, TimeEntry):
-            time.append(fact)
+            why = _time_problem(fact, as_of)
+            if why is None:
+                time.append(fact)
         else:
-            interactions.append(fact)
+            why = _interaction_problem(fact, as_of, local)
+            if why is None:
+                interactions.append(fact)
+        if why is not None:
+            problems.append(FactProblem(fact.id, why))
     return CountableFacts(tuple(days), tuple(time), tuple(interactions), tuple(problems))
 
 
-def _problem(fact: Fact, as_of: date, local: dict[str, date]) -> str | None:
-    for instant in _instants(fact):
+_NAIVE = "an instant without a time zone"
+
+
+def _day_problem(fact: MonitoredDay, as_of: date) -> str | None:
+    for instant in (fact.captured_at, fact.received_at):
         if instant is not None and instant.tzinfo is None:
-            return "an instant without a time zone"
-    if isinstance(fact, MonitoredDay):
-        what, day, why = "monitored day", fact.local_date, None
-    elif isinstance(fact, TimeEntry):
-        what, day, why = "time entry of", fact.local_date, _time_problem(fact)
-    else:
-        what, day = "interaction of", local.get(fact.id, fact.at.date())
-        why = f"has {fact.seconds} seconds" if fact.seconds < 0 else None
-    if why is None and day > as_of:
-        why = f"lies after {as_of}"
-    return None if why is None else f"the {what} {day} {why}"
-
-
-def _time_problem(entry: TimeEntry) -> str | None:
-    if entry.seconds <= 0:
-        return f"has {entry.seconds} seconds"
-    if (entry.start is None) != (entry.end is None):
-        return "has a start without an end, or an end without a start"
-    if entry.start and entry.end:
-        if entry.end.astimezone(UTC) <= entry.start.astimezone(UTC):
-            return "ends before it starts"
-        # The practice's date and the clock's may differ by a time zone, never by two days.
-        if abs(entry.start.date() - entry.local_date) > timedelta(days=1):
-            return f"has clock times of {entry.start.date()}"
+            return _NAIVE
+    if fact.local_date > as_of:
+        return f"the monitored day {fact.local_date} lies after {as_of}"
     return None
 
 
-def _instants(fact: Fact) -> tuple[datetime | None, ...]:
-    if isinstance(fact, MonitoredDay):
-        return fact.captured_at, fact.received_at
-    if isinstance(fact, TimeEntry):
-        return fact.start, fact.end
-    return (fact.at,)
+def _time_problem(fact: TimeEntry, as_of: date) -> str | None:
+    for instant in (fact.start, fact.end):
+        if instant is not None and instant.tzinfo is None:
+            return _NAIVE
+    day, why = fact.local_date, None
+    if fact.seconds <= 0:
+        why = f"has {fact.seconds} seconds"
+    elif (fact.start is None) != (fact.end is None):
+        why = "has a start without an end, or an end without a start"
+    elif fact.start and fact.end and fact.end.astimezone(UTC) <= fact.start.astimezone(UTC):
+        why = "ends before it starts"
+    # The practice's date and the clock's may differ by a time zone, never by two days.
+    elif fact.start and abs(fact.start.date() - day) > timedelta(days=1):
+        why = f"has clock times of {fact.start.date()}"
+    elif day > as_of:
+        why = f"lies after {as_of}"
+    return None if why is None else f"the time entry of {day} {why}"
+
+
+def _interaction_problem(fact: Interaction, as_of: date, local: dict[str, date]) -> str | None:
+    if fact.at.tzinfo is None:
+        return _NAIVE
+    day = local.get(fact.id, fact.at.date())
+    if fact.seconds < 0:
+        return f"the interaction of {day} has {fact.seconds} seconds"
+    return f"the interaction of {day} lies after {as_of}" if day > as_of else None
 
 
 @dataclass(frozen=True)
@@ -282,6 +289,7 @@ _PRECEDENCE: tuple[ProviderKind, ...] = (
     "pta",
     "ota",
 )
+_RANK = {kind: place for place, kind in enumerate(_PRECEDENCE)}
 
 
 def without_overlap(
@@ -305,7 +313,7 @@ def without_overlap(
             unclocked.append(stretch)
         else:
             clocked.append((*_in_utc(entry.start, entry.end), entry))
-    clocked.sort(key=lambda item: (_PRECEDENCE.index(item[2].by), item[0], item[2].id))
+    clocked.sort(key=lambda item: (_RANK[item[2].by], item[0], item[2].id))
     claimed = [_in_utc(*span) for span in taken]
     placed: list[tuple[datetime, Stretch]] = []
     for start, end, entry in clocked:

@@ -238,13 +238,21 @@ def is_up_to_date(db: Session, month: str, today: date) -> bool:
     return db.scalar(waiting) is None
 
 
-def charged_months(db: Session, month: str) -> list[PatientMonth]:
-    """Every patient with a charge in `month`, by name, from rows that are up to date."""
+def charged_patients(db: Session, month: str) -> Sequence[int]:
+    """The ids of the patients with a charge in `month`, as last tallied."""
+    return db.scalars(
+        select(PatientMonthRow.patient_id).where(
+            PatientMonthRow.month == month, PatientMonthRow.charge_count > 0
+        )
+    ).all()
+
+
+def charged_months(db: Session, month: str, patient_ids: Sequence[int]) -> list[PatientMonth]:
+    """The months of those patients, as last tallied."""
     found = db.execute(
         select(PatientMonthRow, PatientRow)
         .join(PatientRow, PatientRow.id == PatientMonthRow.patient_id)
-        .where(PatientMonthRow.month == month, PatientMonthRow.charge_count > 0)
-        .order_by(PatientMonthRow.name, PatientMonthRow.patient_id)
+        .where(PatientMonthRow.month == month, PatientMonthRow.patient_id.in_(patient_ids))
     ).all()
     return [patient_month(row, patient) for row, patient in found]
 

@@ -29,7 +29,12 @@ from app.store.ledger_book import (
     LedgerFactRow,
 )
 from app.store.outbox import OutboxRow
-from app.store.patient_month import PatientMonthChargeRow, PatientMonthRow, mark_stale
+from app.store.patient_month import (
+    PatientMonthChargeRow,
+    PatientMonthRow,
+    mark_claimed_stale,
+    mark_stale,
+)
 from app.store.people import PatientRow, PractitionerRow
 from app.store.range import RangeTestRow
 from app.store.tenant import Tenant, tenant_by_iss
@@ -70,6 +75,7 @@ __all__ = [
     "from_document",
     "insert_rows",
     "json_reader",
+    "mark_claimed_stale",
     "mark_stale",
     "tenant_by_iss",
     "to_document",

@@ -10,7 +10,8 @@ from sqlalchemy.orm import Mapped, Mapper, mapped_column
 
 from app.store.base import Base, TenantOwned
 
-LONGEST_ENTRY = timedelta(days=1)
+# Nobody works longer than this on one patient without a break.
+LONGEST_ENTRY = timedelta(hours=8)
 
 
 class EpisodeRow(TenantOwned, Base):

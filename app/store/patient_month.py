@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, update
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.store.base import Base, TenantOwned
+from app.store.claims import ClaimRow
 
 
 class PatientMonthRow(TenantOwned, Base):
@@ -57,6 +58,17 @@ class PatientMonthChargeRow(TenantOwned, Base):
     code: Mapped[str]
     units: Mapped[int]
     cents: Mapped[int | None]
+
+
+def mark_claimed_stale(session: Session, export_id: int) -> None:
+    """`mark_stale` for every patient with a claim in an export."""
+    claimed = select(ClaimRow.patient_id).where(ClaimRow.export_id == export_id)
+    session.execute(
+        update(PatientMonthRow)
+        .where(PatientMonthRow.patient_id.in_(claimed), PatientMonthRow.stale.is_(False))
+        .values(stale=True)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def mark_stale(session: Session, patient_id: int) -> None:

@@ -14,6 +14,7 @@ from app.accounts import read_accounts
 from app.demo.tenant import TENANT_ID
 from app.rtm_book import read_ledgers
 from app.store import (
+    LONGEST_ENTRY,
     ClaimLineRow,
     EntryTooLong,
     EpisodeRow,
@@ -167,19 +168,19 @@ def test_the_longest_entry_for_another_patient_is_found_to_its_last_minute(
         first, second = write_practice(
             db, TENANT_ID, [Monitored("Ada", START, 0), Monitored("Bo", START, 0)]
         )
-        db.add(_entry("long", first, noon, timedelta(days=1)))
-        late = noon + timedelta(days=1, minutes=-1)
+        db.add(_entry("long", first, noon, LONGEST_ENTRY))
+        late = noon + LONGEST_ENTRY - timedelta(minutes=1)
         db.add(_entry("late", second, late, timedelta(minutes=5)))
-        db.add(_entry("after", second, noon + timedelta(days=1), timedelta(minutes=5)))
+        db.add(_entry("after", second, noon + LONGEST_ENTRY, timedelta(minutes=5)))
         db.flush()
         patient = db.get_one(PatientRow, second)
         account = read_accounts(db, [patient], date(2026, 11, 5))[second]
     assert [busy.id for busy in account.busy] == ["long"]
 
 
-def test_an_entry_longer_than_a_day_is_refused(database: Database) -> None:
+def test_an_entry_longer_than_anybody_works_is_refused(database: Database) -> None:
     with database.begin(TENANT_ID) as db:
         (only,) = write_practice(db, TENANT_ID, [Monitored("Ada", START, 0)])
     noon = datetime.combine(START, time(12), UTC)
     with pytest.raises(EntryTooLong, match="too-long"), database.begin(TENANT_ID) as db:
-        db.add(_entry("too-long", only, noon, timedelta(days=1, seconds=1)))
+        db.add(_entry("too-long", only, noon, LONGEST_ENTRY + timedelta(seconds=1)))
