@@ -217,9 +217,8 @@ def _tell(name: str, measured: Sequence[Measured], workers: int) -> None:
     if len(measured) > 1:
         first, last = measured[0], measured[-1]
         growth = last.patient_ms / first.patient_ms
-        print(
-            f"  a patient of {last.patients:,} ÷ one of {first.patients:,}: {growth:.2f} (aim ≤ 1.2)"
-        )
+        sizes = f"{last.patients:,} ÷ {first.patients:,} patients"
+        print(f"  {sizes}: {growth:.2f} times the cost of one (aim ≤ 1.2)")
 
 
 if __name__ == "__main__":
