@@ -233,7 +233,7 @@ def _columns(number: int, rng: Random, zone: str, place: tuple[str, str, str]) -
         "demographics": {
             "family": family,
             "given": given,
-            "gender": rng.choice(("female", "male", "other")),
+            "gender": rng.choice(("female", "male")),
             "mrn": f"MRN{number:07d}",
             "address_line": f"{1 + rng.randrange(999)} Elm Street",
             "city": city,
