@@ -96,8 +96,8 @@ def unbill(context: Context, tenant_id: str, claim_id: str, reason: str, by: str
     """Takes a claim back by a person's decision; how many charges may be billed anew.
 
     Raises:
-        UnbillRefused: no such claim, or its state does not allow it, or its charge message was
-            sent and may have arrived; nothing is recorded then.
+        UnbillRefused: no such claim, its state does not allow it, its charge message was sent and
+            may have arrived, or a correction or void of it is under way; nothing is recorded then.
     """
     with context.database.begin(tenant_id) as db:
         now = context.now()
@@ -109,6 +109,8 @@ def unbill(context: Context, tenant_id: str, claim_id: str, reason: str, by: str
         event, why = _decision(db, tenant_id, claim_id, "unbilled", reason, by, now)
         if why is None and message is not None and message.attempts:
             why = "its charge message was sent and not answered; send it again first"
+        if why is None and (pending := pending_change(db, claim_id)) is not None:
+            why = f"claim {pending.claim_id}, which corrects or voids it, is under way"
         if why is not None:
             raise UnbillRefused(f"claim {claim_id}: {why}")
         if message is not None:
