@@ -34,7 +34,7 @@ from app.store import (
     CounterRow,
     Tenant,
     insert_rows,
-    mark_claimed_stale,
+    mark_all_stale,
 )
 from billing.hl7_dft import Routing
 from billing.x12_envelope import LARGEST_CONTROL_NUMBER, Interchange
@@ -162,7 +162,7 @@ def send(
         ExportRefused: the control numbers are used up.
     """
     first = counter.value + 1
-    if first + len(ready) > LARGEST_CONTROL_NUMBER:
+    if first + len(ready) - 1 > LARGEST_CONTROL_NUMBER:
         raise ExportRefused(f"the control numbers run out after {LARGEST_CONTROL_NUMBER}")
     production = bool(tenant.practice.get("production", False))
     by_id = {leaving.claim_id: leaving for leaving in ready}
@@ -246,7 +246,7 @@ def _record(
         ClaimLineRow,
         ({**line, "export_id": export.id} for leaving in leavings for line in leaving.lines),
     )
-    mark_claimed_stale(db, export.id)
+    mark_all_stale(db, [leaving.patient_id for leaving in leavings])
 
 
 def _again(db: Session, month: str, format_: Format, held: tuple[str, ...]) -> ExportDone:

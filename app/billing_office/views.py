@@ -160,8 +160,9 @@ def send_charges(month: str) -> BaseResponse:
         flash(what, "success")
     else:
         flash(f"Nothing new is billable in {month}, and no message waits.", "error")
-    for line in queued.held:
-        flash(f"Held: {line}", "error")
+    if queued.held:
+        # A cookie carries the message: a month's worth of reasons would not fit.
+        flash(f"{len(queued.held)} stayed back, the first: {queued.held[0]}", "error")
     return redirect(url_for("office.month", month=month))
 
 

@@ -32,7 +32,7 @@ from app.store.outbox import OutboxRow
 from app.store.patient_month import (
     PatientMonthChargeRow,
     PatientMonthRow,
-    mark_claimed_stale,
+    mark_all_stale,
     mark_stale,
 )
 from app.store.people import PatientRow, PractitionerRow
@@ -75,7 +75,7 @@ __all__ = [
     "from_document",
     "insert_rows",
     "json_reader",
-    "mark_claimed_stale",
+    "mark_all_stale",
     "mark_stale",
     "tenant_by_iss",
     "to_document",

@@ -11,7 +11,13 @@ from sqlalchemy import func, select
 
 from app.billing_office.acknowledgements import ImportDone, import_answers
 from app.billing_office.claim_book import claim_row, read_claim
-from app.billing_office.claim_events import ReopenRefused, read_state, reopen, unbill
+from app.billing_office.claim_events import (
+    ReopenRefused,
+    UnbillRefused,
+    read_state,
+    reopen,
+    unbill,
+)
 from app.billing_office.corrections import ChangeDone, ChangeRefused, correct, void
 from app.billing_office.export import ExportRefused, export_month
 from app.context import Context
@@ -277,6 +283,17 @@ def test_what_can_not_be_changed_says_why_and_nothing_is_recorded(
             select(ClaimEventRow.kind).where(ClaimEventRow.recorded_by == "a test")
         ).all()
         assert len([kind for kind in kinds if kind.endswith("_sent")]) == 1
+
+
+def test_a_denied_claim_is_not_unbilled_while_its_correction_is_under_way(
+    context: Context, claim_id: str
+) -> None:
+    denial = remittance(claim_id, SOON, number="ICN-1", charge="115.9", paid="0", status="4")
+    answer(context, denial)
+    done = corrected(context, claim_id)
+    with pytest.raises(UnbillRefused, match=f"claim {done.claim_id}, which corrects or voids it"):
+        unbill(context, TENANT_ID, claim_id, "start over", "a test")
+    assert standing(context) == {done.claim_id: 3}
 
 
 def test_a_void_is_neither_corrected_nor_voided(context: Context, claim_id: str) -> None:
