@@ -26,6 +26,7 @@ from billing.payers import MEDICARE, UNKNOWN_PAYER, load_payers
 from rtm.episode import Episode
 from rtm.ledger import Ledger, ProviderKind
 
+_ENTITIES: tuple[Entity, ...] = get_args(Entity)
 # The claim filing type of Medicare in the Source of Payment Typology (PHDSC/NAHDO).
 _MEDICARE_TYPES = ("1", "11", "111", "12", "MEDICARE")
 
@@ -80,8 +81,8 @@ def billing_entity(practice: dict[str, Any]) -> Entity:
         UnknownEntity: the record names none of them.
     """
     entity = practice.get("entity", "private_practice")
-    if entity not in get_args(Entity):
-        known = ", ".join(get_args(Entity))
+    if entity not in _ENTITIES:
+        known = ", ".join(_ENTITIES)
         raise UnknownEntity(
             f"the health system's record names the entity {entity!r}; known: {known}"
         )

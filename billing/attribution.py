@@ -63,9 +63,9 @@ def _inside_the_episode(
     recorded = [day.local_date for day in facts.days]
     recorded += [entry.local_date for entry in facts.time]
     recorded += [talk_day[talk.id] for talk in facts.interactions]
-    outside = sorted({day.isoformat() for day in recorded if not inside(day)})
     blocked = []
-    if outside:
+    if recorded and not (inside(min(recorded)) and inside(max(recorded))):
+        outside = sorted({day.isoformat() for day in recorded if not inside(day)})
         why = f"recorded before consent and start ({first}) or after the end: {', '.join(outside)}"
         source = "house policy: consent precedes monitoring, and an episode ends at discharge"
         blocked.append(Block("RTM", "outside_episode", why, {"days": outside}, source))
@@ -94,17 +94,18 @@ def _counted_time(
 
 
 def _not_counted(account: Account, rule_set: RuleSet, entry: TimeEntry) -> Block | None:
-    facts = {"entry": entry.id, "date": entry.local_date.isoformat(), "seconds": entry.seconds}
     activity = excluded_activity(rule_set, entry.activity)
+    why = _wrong_person(account, rule_set, entry.by, entry.npi, entry.supervised_by)
+    plan = account.episode.therapy_plan
+    outside_plan = plan is None and entry.by in THERAPISTS
+    counts = entry.by in rule_set.providers.minutes_count[plan] or outside_plan
+    if activity is None and why is None and counts:
+        return None
+    facts = {"entry": entry.id, "date": entry.local_date.isoformat(), "seconds": entry.seconds}
     if activity is not None:
         rule_id = f"{rule_set.id}.activities.{activity.id}"
         return Block("RTM", rule_id, f"{entry.id}: {activity.why}", facts, activity.source)
     rule, source = f"{rule_set.id}.providers", rule_set.providers.source
-    why = _wrong_person(account, rule_set, entry.by, entry.npi, entry.supervised_by)
-    plan = account.episode.therapy_plan
-    outside_plan = plan is None and entry.by in THERAPISTS
-    if why is None and (entry.by in rule_set.providers.minutes_count[plan] or outside_plan):
-        return None
     why = why or f"minutes of {entry.by} do not count under a {plan} plan"
     return Block("RTM", rule, f"{entry.id}: {why}", facts, source)
 

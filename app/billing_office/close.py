@@ -112,12 +112,13 @@ def close_part(db: Session, close: Close, part: Part) -> PartDone:
     tenant = db.get_one(Tenant, close.tenant_id)
     today = close.now.date()
     tallied = tally_months(db, close.month, today, part.out_of_date)
-    months = [PatientMonth(each.patient, each.episode_id, each.row) for each in tallied]
+    months = [PatientMonth(each.patient, each.episode.id, each.row) for each in tallied]
     months += charged_months(db, close.month, part.charged)
     months.sort(key=lambda item: item.patient.id)
     waiting: list[str] = []
     reviewed = [item for item in (_without_review(item, waiting) for item in months) if item]
-    basis = read_basis(db, tenant, [item.patient.id for item in reviewed])
+    known = {each.patient.id: [each.episode] for each in tallied}
+    basis = read_basis(db, tenant, [item.patient.id for item in reviewed], known)
     ready: list[Leaving] = []
     held: list[str] = []
     for item in reviewed:
@@ -173,6 +174,8 @@ def _without_review(item: PatientMonth, waiting: list[str]) -> PatientMonth | No
     """The month without the charges that a person must look at first, which go to `waiting`; None
     where no others are left."""
     row = item.row
+    if not row.to_review:
+        return item if row.charges else None
     waiting += [f"{charge.code} of {charge.last} waits for review" for charge in row.to_review]
     left = tuple(charge for charge in row.charges if charge not in row.to_review)
     return replace(item, row=replace(row, charges=left)) if left else None

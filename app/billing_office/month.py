@@ -36,6 +36,7 @@ from billing.worklist import (
     activity,
     worklist_row,
 )
+from rtm.episode import Episode
 
 
 class BadMonth(ValueError):
@@ -144,7 +145,7 @@ class TalliedMonth:
 
     month: str
     patient: PatientRow
-    episode_id: str
+    episode: Episode
     row: WorklistRow
     done: Activity
 
@@ -163,7 +164,7 @@ class TalliedMonth:
             "next_step_by": min((step.by for step in row.steps), default=None),
             "monitored_days": self.done.days,
             "minutes": self.done.minutes,
-            "document": to_json(_Document(self.episode_id, row)),
+            "document": to_json(_Document(self.episode.id, row)),
             "as_of": as_of,
             "computed_at": now,
             "stale": False,
@@ -193,7 +194,7 @@ def tally_months(
         TalliedMonth(
             month,
             patient,
-            accounts[patient.id].episode.id,
+            accounts[patient.id].episode,
             _line(accounts[patient.id], first, last, approved.get(patient.id, ())),
             activity(accounts[patient.id], first, last),
         )
