@@ -86,7 +86,7 @@ def _allowed(
         spent = min(charge.units, billed_units(account, rule_set, charge) - deducted[line])
         deducted[line] += spent
         if spent < charge.units:
-            kept.append(_less(charge, spent))
+            kept.append(_less(charge, spent) if spent else charge)
     return kept, blocked
 
 

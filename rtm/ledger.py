@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from operator import attrgetter
 from typing import Literal
 
 ProviderKind = Literal["physician", "npp", "pt", "ot", "slp", "pta", "ota", "clinical_staff"]
@@ -135,9 +136,11 @@ class Ledger:
 
 
 def _standing(ledger: Ledger) -> tuple[tuple[Fact, ...], tuple[FactProblem, ...]]:
+    recorded: tuple[Fact, ...] = (*ledger.days, *ledger.time, *ledger.interactions)
+    if not ledger.corrections and len({fact.id for fact in recorded}) == len(recorded):
+        return recorded, ()
     problems: list[FactProblem] = []
     current: dict[str, Fact | None] = {}
-    recorded: list[Fact] = [*ledger.days, *ledger.time, *ledger.interactions]
     for fact in recorded:
         if fact.id in current:
             problems.append(FactProblem(fact.id, "a second fact bears this id"))
@@ -313,6 +316,8 @@ def without_overlap(
             unclocked.append(stretch)
         else:
             clocked.append((*_in_utc(entry.start, entry.end), entry))
+    if not clocked:
+        return tuple(sorted(unclocked, key=_day_of))
     clocked.sort(key=lambda item: (_RANK[item[2].by], item[0], item[2].id))
     claimed = [_in_utc(*span) for span in taken]
     placed: list[tuple[datetime, Stretch]] = []
@@ -329,7 +334,10 @@ def without_overlap(
                 claimed.append((free_start, free_start + timedelta(seconds=seconds)))
                 allowance -= seconds
     in_time = [stretch for _, stretch in sorted(placed, key=lambda item: item[0])]
-    return tuple(sorted([*unclocked, *in_time], key=lambda stretch: stretch.local_date))
+    return tuple(sorted([*unclocked, *in_time], key=_day_of))
+
+
+_day_of = attrgetter("local_date")
 
 
 def _in_utc(start: datetime, end: datetime) -> tuple[datetime, datetime]:

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
@@ -100,7 +101,7 @@ def close_month(
     executor = ProcessPoolExecutor(
         min(workers, len(parts)), get_context("spawn"), _start_worker, (url,)
     )
-    with executor:
+    with executor, _collector_paused():
         try:
             yield from _in_order(executor, close, parts, ahead=2 * workers)
         except BrokenProcessPool:
@@ -183,6 +184,20 @@ def _without_review(item: PatientMonth, waiting: list[str]) -> PatientMonth | No
 
 # Processes ----------------------------------------------------------------------------------------
 
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Nothing that comes from the parts is cyclic, and to go through it again and again as it grows
+    takes a third of this process's time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 _database: Database
 
 
@@ -191,18 +206,17 @@ def _start_worker(url: str) -> None:
     _database = Database(url)
     load_payers()
     load_edits()
-    # Next to nothing of a part is cyclic: it is cheaper to look for that once, when the part is
-    # done, and never at what is loaded by now.
     gc.collect()
     gc.freeze()
     gc.disable()
 
 
 def _work(close: Close, part: Part) -> PartDone:
-    with _database.begin(close.tenant_id) as db:
-        done = close_part(db, close, part)
+    # Next to nothing of a part is cyclic: that is looked for between parts, when nothing is left
+    # of the one before, and never at what was there from the start.
     gc.collect()
-    return done
+    with _database.begin(close.tenant_id) as db:
+        return close_part(db, close, part)
 
 
 def _in_order(
