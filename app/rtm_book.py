@@ -19,6 +19,7 @@ from app.store import (
     PatientRow,
     PractitionerRow,
     Tenant,
+    among,
     as_text,
     json_reader,
     mark_stale,
@@ -69,9 +70,11 @@ def current_episode(db: Session, patient_id: int) -> Episode | None:
 
 def read_episodes(db: Session, patient_ids: Sequence[int]) -> dict[int, list[Episode]]:
     """The episodes of each patient who has any, the newest last."""
+    if not patient_ids:
+        return {}
     rows = db.execute(
         select(EpisodeRow.patient_id, as_text(EpisodeRow.document))
-        .where(EpisodeRow.patient_id.in_(patient_ids))
+        .where(among(db, EpisodeRow.patient_id, patient_ids))
         .order_by(EpisodeRow.recorded_at)
     )
     read = json_reader(Episode)
@@ -88,7 +91,7 @@ def read_ledgers(db: Session, episode_ids: Sequence[str]) -> dict[str, Ledger]:
     }
     rows = db.execute(
         select(LedgerFactRow.episode_id, LedgerFactRow.kind, as_text(LedgerFactRow.document))
-        .where(LedgerFactRow.episode_id.in_(episode_ids), LedgerFactRow.kind.in_(_KINDS))
+        .where(among(db, LedgerFactRow.episode_id, episode_ids), LedgerFactRow.kind.in_(_KINDS))
         .order_by(LedgerFactRow.recorded_at, LedgerFactRow.id)
     )
     readers: dict[str, Callable[[str], Any]] = {
