@@ -19,6 +19,7 @@ from rtm.exercises import Exercise, Side, load_library
 from rtm.exercises.drawing import draw
 from rtm.program import PrescribedExercise, Program
 from rtm.session import ExerciseResult, Session
+from vision.coach import cues
 
 _PARTS = ("range", "control", "form", "symmetry", "completeness")
 _SIDES = {"left": "left side", "right": "right side", "bilateral": "both sides"}
@@ -63,7 +64,7 @@ class Today:
 
 @dataclass(frozen=True)
 class ResultPage:
-    """One session with its result, if there is one yet."""
+    """One session with its result, if there is one yet; `cues` are what to mind next time."""
 
     row: SessionRow
     day: date
@@ -72,6 +73,7 @@ class ResultPage:
     result: ExerciseResult | None
     plot: dict[str, Any] | None
     parts: tuple[tuple[str, int | None], ...]
+    cues: tuple[str, ...] = ()
 
     @property
     def angle_name(self) -> str:
@@ -127,16 +129,18 @@ def read_result(context: Context, sign_in: SignIn, session_id: str) -> ResultPag
         patient = db.get_one(PatientRow, row.patient_id)
     session = stored_session(row)
     result = session.result if session else None
+    exercise = load_library()[row.exercise_id]
     return ResultPage(
         row=row,
         day=row.started_at.astimezone(ZoneInfo(patient.time_zone)).date(),
-        exercise_name=load_library()[row.exercise_id].name["en"],
+        exercise_name=exercise.name["en"],
         session=session,
         result=result,
         plot=row.plot,
         parts=tuple((part, _rounded(getattr(result.score, part))) for part in _PARTS)
         if result
         else (),
+        cues=tuple(cues(result, exercise, "en")) if result else (),
     )
 
 

@@ -21,6 +21,7 @@ from app.demo.browser import Browser, DemoFailed, wait_for
 from app.demo.history import STORIES, history_month, write_history
 from app.ehr import backend_client
 from app.jobs.deliver import deliver_due
+from app.sessions import stored_session
 from app.store import (
     ClaimLineRow,
     LedgerFactRow,
@@ -30,14 +31,17 @@ from app.store import (
     SessionRow,
     Tenant,
 )
+from rtm.exercises import load_library
 from tests.billing.x12_validators import x12_errors
 from tests.conftest import World
 from tests.fhir.r4 import r4_issues
 from tests.vision.figure import cycles, figure
+from vision.coach import cues
 from vision.series_files import write_npz
 
 PATIENT = "samuel-brandt"
 SHOULDER = ("shoulder_pain", "motion_strength")
+ELBOW_FLEXION = Path(__file__).parent.parent / "vision/data/elbow_flexion.npz"
 
 
 def count(world: World, row: type, *where: object) -> int:
@@ -298,6 +302,19 @@ def test_a_session_is_scored_sent_to_the_ehr_and_counted(world: World, tmp_path:
     shown = patient.get(page.url).text
     assert "data-angle-plot" in shown
     assert ">3<" in shown.replace("\n", "")
+
+
+def test_the_patient_is_told_what_to_mind_next_time(world: World, tmp_path: Path) -> None:
+    sign_program(world)
+    patient = walk.sign_in_patient(world.places, world.tenant_id, PATIENT)
+    page = upload(patient, world, ELBOW_FLEXION, "elbow_flexion")
+    assert result_of(patient, page)["status"] == "scored"
+    result = stored_session(one(world, SessionRow)).result  # type: ignore[union-attr,arg-type]
+    assert result is not None
+    told = cues(result, load_library()["elbow_flexion"], "en")
+    shown = patient.get(page.url).text
+    assert told
+    assert all(f"<li>{cue}</li>" in shown for cue in told)
 
 
 def test_a_session_sent_twice_is_one_session(world: World, tmp_path: Path) -> None:
