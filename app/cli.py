@@ -275,11 +275,15 @@ def worker(beat: bool, concurrency: int) -> None:
 @click.option("--port", default=8001, show_default=True)
 @click.option("--app-url", default="http://127.0.0.1:8000", show_default=True)
 @click.option("--data-dir", type=click.Path(path_type=Path), default=Path("var"))
-def sandbox(host: str, port: int, app_url: str, data_dir: Path) -> None:
+@click.option("--profile", default="open", show_default=True, help="Kind of EHR; an unknown lists.")
+def sandbox(host: str, port: int, app_url: str, data_dir: Path, profile: str) -> None:
     """Serve the development EHR: synthetic patients, SMART launch, FHIR R4."""
     from app.demo.sandbox_process import run_sandbox
+    from smart_launch.sandbox.profiles import profiles
 
-    run_sandbox(host, port, app_url, data_dir)
+    if profile not in profiles():
+        raise CliError(f"there is no profile {profile!r}; there are {', '.join(profiles())}")
+    run_sandbox(host, port, app_url, data_dir, profile)
 
 
 @main.group()

@@ -22,6 +22,7 @@ from app.jobs.embedded import EmbeddedWorker
 from app.service import create_app
 from app.store.upgrade import upgrade
 from smart_launch.sandbox.config import SandboxConfig
+from smart_launch.sandbox.profiles import OPEN
 from smart_launch.sandbox.server import make_sandbox_server
 
 
@@ -43,7 +44,10 @@ class World:
 
     def fail_ehr(self, status: int, count: int) -> None:
         """The EHR's next `count` FHIR requests answer `status`."""
-        plan = {"status": status, "count": count}
+        self.plan_faults(status=status, count=count)
+
+    def plan_faults(self, **plan: object) -> None:
+        """What goes wrong at the EHR from now on (`smart_launch.sandbox.faults.Plan`)."""
         requests.post(f"{self.sandbox.fhir_base}/_faults", json=plan, timeout=5).raise_for_status()
 
 
@@ -67,10 +71,10 @@ def sandbox(tmp_path: Path) -> Iterator[SandboxConfig]:
 
 @pytest.fixture
 def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
-    """Starts a world; arguments override its settings."""
+    """Starts a world whose EHR has `profile`; other arguments override its settings."""
     stops: list[Callable[[], None]] = []
 
-    def make(worker: bool = True, **overrides: object) -> World:
+    def make(worker: bool = True, profile: str = OPEN, **overrides: object) -> World:
         app_port, ehr_port = free_port(), free_port()
         places = Places(f"http://127.0.0.1:{app_port}", f"http://127.0.0.1:{ehr_port}")
         settings = Settings(
@@ -83,7 +87,9 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
         )
         context = open_context(settings)
         upgrade(context.database.engine)
-        config = SandboxConfig(places.ehr, places.app, tmp_path / "sandbox.db", faults=True)
+        config = SandboxConfig(
+            places.ehr, places.app, tmp_path / "sandbox.db", faults=True, profile=profile
+        )
         ehr = make_sandbox_server(config, "127.0.0.1", ehr_port)
         app = create_app(context=context)
         web = make_server("127.0.0.1", app_port, app, threaded=True)

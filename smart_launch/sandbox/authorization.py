@@ -147,6 +147,19 @@ class SmartAuthorization:
         with Session(self.engine) as db, db.begin():
             db.execute(update(TokenRow).where(TokenRow.family == family).values(revoked=True))
 
+    def expire_tokens(self) -> int:
+        """Ends every access token at once, as a restarted server may; how many ended."""
+        with Session(self.engine) as db, db.begin():
+            ended = db.execute(update(TokenRow).values(expires_in=0, issued_at=0))
+            return cast("CursorResult[Any]", ended).rowcount
+
+    def rotate_key(self) -> str:
+        """A new key for the id_tokens; the old one is not published any more. Its `kid`."""
+        with Session(self.engine) as db, db.begin():
+            db.execute(delete(KeyRow))
+        self.key = self._signing_key()
+        return str(self.key.kid)
+
     def _save_token(self, token: dict[str, Any], request: Any) -> None:
         user = request.user
         with Session(self.engine) as db, db.begin():

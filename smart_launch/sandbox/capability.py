@@ -7,20 +7,12 @@ from typing import Any
 from smart_launch.sandbox.config import SandboxConfig
 from smart_launch.sandbox.search import RESOURCE_TYPES, search_parameters
 
-_INTERACTIONS = (
-    "read",
-    "vread",
-    "create",
-    "update",
-    "delete",
-    "history-instance",
-    "search-type",
-)
 _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
 
 def capability_statement(config: SandboxConfig) -> dict[str, Any]:
     """An R4 CapabilityStatement with the SMART security extension."""
+    kind = config.kind
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -60,12 +52,12 @@ def capability_statement(config: SandboxConfig) -> dict[str, Any]:
                 "resource": [
                     {
                         "type": name,
-                        "interaction": [{"code": code} for code in _INTERACTIONS],
+                        "interaction": [{"code": code} for code in kind.interactions(name)],
                         "versioning": "versioned-update",
                         "readHistory": True,
-                        "conditionalCreate": True,
-                        "conditionalUpdate": True,
-                        "updateCreate": True,
+                        "conditionalCreate": kind.conditional_create,
+                        "conditionalUpdate": kind.conditional_create,
+                        "updateCreate": kind.updates is None,
                         "searchParam": [
                             {"name": parameter, "type": kind}
                             for parameter, kind in search_parameters(name).items()
@@ -73,7 +65,7 @@ def capability_statement(config: SandboxConfig) -> dict[str, Any]:
                     }
                     for name in RESOURCE_TYPES
                 ],
-                "interaction": [{"code": "transaction"}],
+                **({"interaction": [{"code": "transaction"}]} if kind.transaction else {}),
             }
         ],
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from smart_launch.sandbox.profiles import OPEN, Profile, profiles
 from smart_launch.sandbox.registration import Client, homestretch_clients
 
 
@@ -13,7 +14,8 @@ class SandboxConfig:
     """`base_url` is this server's, `app_url` the application's that is registered here.
 
     `faults` allows tests to make the FHIR API fail on purpose. `clients` are registered in
-    addition to the application's own and take precedence over them.
+    addition to the application's own and take precedence over them. `profile` is the kind of EHR
+    that it is (`profiles.yaml`).
     """
 
     base_url: str
@@ -21,10 +23,16 @@ class SandboxConfig:
     database: Path
     faults: bool = False
     clients: tuple[Client, ...] = ()
+    profile: str = OPEN
 
     @property
     def fhir_base(self) -> str:
         return f"{self.base_url}/fhir"
+
+    @property
+    def kind(self) -> Profile:
+        """Raises KeyError for an unknown `profile`."""
+        return profiles()[self.profile]
 
     @property
     def issuer(self) -> str:

@@ -20,6 +20,7 @@ from werkzeug.serving import make_server
 
 from smart_launch.backend_service import backend_token
 from smart_launch.sandbox.config import SandboxConfig
+from smart_launch.sandbox.profiles import OPEN
 from smart_launch.sandbox.registration import Client
 from smart_launch.sandbox.server import create_sandbox
 
@@ -64,8 +65,13 @@ def seeded_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def sandbox(tmp_path: Path, seeded_database: Path) -> Iterator[SandboxConfig]:
-    """A sandbox EHR alone, on a socket; the registered app is not there."""
+def sandbox(
+    request: pytest.FixtureRequest, tmp_path: Path, seeded_database: Path
+) -> Iterator[SandboxConfig]:
+    """A sandbox EHR alone, on a socket; the registered app is not there.
+
+    Of the profile that a test's indirect parameter names, else the open one.
+    """
     for part in seeded_database.parent.glob(f"{seeded_database.name}*"):
         shutil.copy(part, tmp_path / part.name)
     server = make_server("127.0.0.1", 0, lambda *_: [], threaded=True)
@@ -75,6 +81,7 @@ def sandbox(tmp_path: Path, seeded_database: Path) -> Iterator[SandboxConfig]:
         tmp_path / seeded_database.name,
         faults=True,
         clients=_clients(),
+        profile=getattr(request, "param", OPEN),
     )
     server.app = create_sandbox(config)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
