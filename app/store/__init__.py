@@ -6,6 +6,7 @@ from app.store.care import ProgramRow, SessionRow
 from app.store.claim_events import ClaimEventRow, ClaimFileRow, EventIsFinal
 from app.store.claims import ChargeApprovalRow, ClaimExportRow, ClaimLineRow, CounterRow
 from app.store.documents import from_document, to_document
+from app.store.facade import BulkExportRow, SubscriptionNoticeRow, SubscriptionRow
 from app.store.ledger_book import EpisodeRow, FactIsFinal, LedgerFactRow
 from app.store.outbox import OutboxRow
 from app.store.patient_month import PatientMonthChargeRow, PatientMonthRow, mark_stale
@@ -16,6 +17,7 @@ from app.store.tenant import Tenant, tenant_by_iss
 __all__ = [
     "ALL_TENANTS",
     "Base",
+    "BulkExportRow",
     "ChargeApprovalRow",
     "ClaimEventRow",
     "ClaimExportRow",
@@ -37,6 +39,8 @@ __all__ = [
     "RangeTestRow",
     "SessionRow",
     "SignInRow",
+    "SubscriptionNoticeRow",
+    "SubscriptionRow",
     "Tenant",
     "TenantMissing",
     "from_document",
