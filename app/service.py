@@ -14,6 +14,8 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 
 from app import __version__, launch
+from app.api.facade import facade
+from app.api.issuers import Issuers
 from app.assets import ViteAssets
 from app.billing_office.views import office
 from app.clinician.views import clinician
@@ -46,9 +48,11 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
     )
     app.extensions["homestretch"] = context
     app.extensions["homestretch_jobs"] = JobQueue(make_celery(context))
-    CSRFProtect(app)
-    for part in (launch.blueprint, clinician, portal, range_portal, office, operations):
+    app.extensions["homestretch_issuers"] = Issuers()
+    csrf = CSRFProtect(app)
+    for part in (launch.blueprint, clinician, portal, range_portal, office, operations, facade):
         app.register_blueprint(part)
+    csrf.exempt(facade)  # bearer tokens only: a browser adds none by itself
     app.before_request(load_sign_in)
     app.after_request(_secure_headers(settings))
     app.register_error_handler(HTTPException, _http_error)

@@ -24,6 +24,7 @@ class SmartConfiguration:
     jwks_uri: str | None
     scopes_supported: tuple[str, ...]
     capabilities: tuple[str, ...]
+    introspection_endpoint: str | None = None
 
 
 def discover(iss: str) -> SmartConfiguration:
@@ -44,7 +45,12 @@ def discover(iss: str) -> SmartConfiguration:
         document = _described_the_older_way(base, first)
     endpoints = {
         name: _endpoint(document, name, base)
-        for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")
+        for name in (
+            "authorization_endpoint",
+            "token_endpoint",
+            "jwks_uri",
+            "introspection_endpoint",
+        )
     }
     for name in ("authorization_endpoint", "token_endpoint"):
         if endpoints[name] is None:
@@ -58,6 +64,7 @@ def discover(iss: str) -> SmartConfiguration:
         jwks_uri=endpoints["jwks_uri"],
         scopes_supported=_texts(document.get("scopes_supported")),
         capabilities=_texts(document.get("capabilities")),
+        introspection_endpoint=endpoints["introspection_endpoint"],
     )
 
 

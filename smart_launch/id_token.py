@@ -49,7 +49,7 @@ def verify_id_token(
             or from the future, by more than `leeway_s`; keys unreachable or unusable.
     """
     try:
-        token = jwt.decode(id_token, _usable_keys(fetch(jwks_uri)), algorithms=ALGORITHMS)
+        token = jwt.decode(id_token, usable_keys(fetch(jwks_uri)), algorithms=ALGORITHMS)
         registry = jwt.JWTClaimsRegistry(
             now=int(now.timestamp()),
             leeway=leeway_s,
@@ -70,7 +70,7 @@ def verify_id_token(
     return Identity(subject=str(claims["sub"]), fhir_user=_reference(claims.get("fhirUser")))
 
 
-def _usable_keys(document: dict[str, Any]) -> KeySet:
+def usable_keys(document: dict[str, Any]) -> KeySet:
     """The RSA and EC keys of a JWKS; others are passed over, as RFC 7517, 5 asks.
 
     Raises ValueError where none is left.

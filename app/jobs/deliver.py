@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -14,6 +13,7 @@ from sqlalchemy.orm import Session
 from app import __version__
 from app.context import Context
 from app.ehr import backend_client
+from app.jobs.backoff import next_attempt
 from app.range_tests import change_since_last, stored_result
 from app.store import (
     OutboxRow,
@@ -44,7 +44,6 @@ DEVICE = SoftwareDevice("Homestretch", __version__, "Homestretch")
 
 # Longer than any delivery may take; a worker that dies holding a message frees it so.
 _LEASE = timedelta(minutes=5)
-_FIRST_DELAY_S, _MOST_DELAY_S = 5.0, 3600.0
 
 
 class ReadBackDiffers(Exception):
@@ -218,7 +217,7 @@ def _note_failure(context: Context, tenant_id: str, message: OutboxRow, error: E
         row = db.get_one(OutboxRow, message.id)
         row.last_error, row.leased_until = str(error)[:500], None
         row.status = "stuck" if stuck else "pending"
-        row.next_attempt_at = _next_attempt(context.now(), message.attempts)
+        row.next_attempt_at = next_attempt(context.now(), message.attempts)
     log.warning(
         "delivery_failed",
         message=message.id,
@@ -229,9 +228,3 @@ def _note_failure(context: Context, tenant_id: str, message: OutboxRow, error: E
         why=str(error)[:200],
     )
     return stuck
-
-
-def _next_attempt(now: datetime, attempts: int) -> datetime:
-    """Exponential with full jitter, so that messages held back together don't return together."""
-    ceiling = min(_MOST_DELAY_S, _FIRST_DELAY_S * 2 ** (attempts - 1))
-    return now + timedelta(seconds=random.uniform(ceiling / 2, ceiling))

@@ -39,8 +39,9 @@ class SubscriptionRow(TenantOwned, Base):
     """A FHIR Subscription with a rest-hook.
 
     `patient_id` is set where the client may see one patient only, or where the criteria name one.
-    `headers_sealed` are the encrypted headers that the hook is called with. `status` is active,
-    error (with `error` for the client) or off.
+    `document` is the resource as the client sent it, without its headers: `headers_sealed` are the
+    encrypted headers that the hook is called with. `status` is active, error (with `error` for the
+    client) or off.
     """
 
     __tablename__ = "subscription"
@@ -48,14 +49,13 @@ class SubscriptionRow(TenantOwned, Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     client_id: Mapped[str]
     patient_id: Mapped[int | None] = mapped_column(ForeignKey("patient.id"), index=True)
+    document: Mapped[dict[str, Any]]
     criteria: Mapped[str]
-    reason: Mapped[str]
     endpoint: Mapped[str]
     payload: Mapped[str | None]
     headers_sealed: Mapped[bytes]
     status: Mapped[str] = mapped_column(index=True)
     error: Mapped[str | None]
-    version: Mapped[int] = mapped_column(default=1)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     ends_at: Mapped[datetime]

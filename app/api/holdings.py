@@ -1,0 +1,501 @@
+"""The record that we hold, as FHIR resources built from its rows.
+
+Nothing is stored twice: a resource is built, when it is asked for, by the builders that also
+write to the EHR. Its id begins with the key of the row that it comes from (`session-<uuid>`,
+`program-<uuid>`, …), so that reading one finds the row. What only the EHR has, such as a
+Practitioner, is referred to by its URL there.
+"""
+
+from __future__ import annotations
+
+import heapq
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from app.api.registry import SERVED
+from app.range_tests import change_since_last, stored_result
+from app.store import (
+    PatientRow,
+    PractitionerRow,
+    ProgramRow,
+    RangeTestRow,
+    SessionRow,
+    Tenant,
+    from_document,
+)
+from fhir.bundle import Resource
+from fhir.careplan import prescription_bundle
+from fhir.device import SoftwareDevice, device_resource
+from fhir.observation import session_bundle
+from fhir.parties import Parties
+from fhir.patient import PatientBanner
+from fhir.patient_copy import patient_resource
+from fhir.range_observation import range_bundle
+from rtm.exercises import load_library
+from rtm.program import Program
+from rtm.range_of_motion import load_movements
+from rtm.session import Session as ExerciseSession
+
+_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_OWN_ID = re.compile(rf"((session|range|program)-{_UUID})(\.[0-9a-f]{{12}})?")
+_ROWS_AT_ONCE = 100
+
+# A Select's type tells its columns, which these functions leave as they are.
+AnySelect = Select[*tuple[Any, ...]]
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """Where a resource stands in an order: the instant, its row's key, its number in the row."""
+
+    instant: datetime
+    key: str
+    number: int
+
+
+@dataclass(frozen=True)
+class Held:
+    """A resource with its id and meta, and its place in the order asked for."""
+
+    resource: Resource
+    place: Place
+
+    @property
+    def reference(self) -> str:
+        return f"{self.resource['resourceType']}/{self.resource['id']}"
+
+
+@dataclass(frozen=True)
+class Order:
+    """By the instant that `by` names, from the oldest unless `descending`."""
+
+    by: Literal["_lastUpdated", "date"] = "_lastUpdated"
+    descending: bool = False
+
+
+@dataclass(frozen=True)
+class Narrowing:
+    """What the query leaves out beforehand; every other criterion is met by the resource.
+
+    `patients` (FHIR ids) holds a search to their compartments. `keys` are row keys, `programs`
+    our program ids. `updated` bounds the instants of `_lastUpdated`, its end excluded. None
+    narrows nothing.
+    """
+
+    patients: frozenset[str] | None = None
+    keys: frozenset[str] | None = None
+    programs: frozenset[str] | None = None
+    updated: tuple[datetime | None, datetime | None] = (None, None)
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """The record of one health system in one database session of that tenant."""
+
+    db: Session
+    tenant: Tenant
+
+    def read(self, resource_type: str, id_: str, patients: frozenset[str] | None) -> Held | None:
+        """The current version, if a patient among `patients` has it."""
+        narrowing = Narrowing(patients, frozenset({key_of(id_)}))
+        for held in self.stream(resource_type, narrowing):
+            if held.resource["id"] == id_:
+                return held
+        return None
+
+    def read_version(
+        self, resource_type: str, id_: str, version: str, patients: frozenset[str] | None
+    ) -> Held | None:
+        """A version that is kept, if a patient among `patients` has the resource."""
+        narrowing = Narrowing(patients, frozenset({key_of(id_)}))
+        served = SERVED[resource_type]
+        rows = (
+            self._programs(narrowing, every_version=True)
+            if served.versions == "every"
+            else (self.stream(resource_type, narrowing))
+        )
+        for held in rows:
+            own = held.resource
+            if (own["resourceType"], own["id"], own["meta"].get("versionId")) == (
+                resource_type,
+                id_,
+                version,
+            ):
+                return held
+        return None
+
+    def stream(
+        self,
+        resource_type: str,
+        narrowing: Narrowing,
+        order: Order | None = None,
+        after: Place | None = None,
+    ) -> Iterator[Held]:
+        """Every resource of the type that `narrowing` leaves, in order, after a place."""
+        order = order or Order()
+        sources = [source(self, narrowing, order, after) for source in _SOURCES[resource_type]]
+        # A source keeps its own order, which the database decides; only its name counts between.
+        merged = heapq.merge(
+            *sources, key=lambda held: _rank(held.place, order), reverse=order.descending
+        )
+        for held in merged:
+            if held.resource["resourceType"] == resource_type and _is_after(held, after, order):
+                yield held
+
+    def results(self, kind: str, subject: str) -> list[Resource]:
+        """The Observations of one session or range test."""
+        prefix = "session" if kind == "session" else "range"
+        narrowing = Narrowing(keys=frozenset({f"{prefix}-{subject}"}))
+        return [held.resource for held in self.stream("Observation", narrowing)]
+
+    # Sources: each gives the resources of its rows, of several types, in order -------------------
+
+    def _patients(self, narrowing: Narrowing, order: Order, after: Place | None) -> Iterator[Held]:
+        statement = select(PatientRow).where(*_bounded(PatientRow.seen_at, narrowing))
+        if narrowing.patients is not None:
+            statement = statement.where(PatientRow.fhir_id.in_(narrowing.patients))
+        if narrowing.keys is not None:
+            statement = statement.where(PatientRow.fhir_id.in_(narrowing.keys))
+        statement = _ordered(
+            statement, PatientRow.seen_at, PatientRow.fhir_id, "patient-", order, after
+        )
+        for row in self._scalars(statement):
+            banner = from_document(PatientBanner, row.demographics)
+            resource = {
+                **patient_resource(banner, self.tenant.name),
+                "meta": {"lastUpdated": row.seen_at.isoformat()},
+            }
+            yield Held(resource, Place(row.seen_at, f"patient-{row.fhir_id}", 0))
+
+    def _programs(
+        self,
+        narrowing: Narrowing,
+        order: Order | None = None,
+        after: Place | None = None,
+        *,
+        every_version: bool = False,
+    ) -> Iterator[Held]:
+        """What each signed version holds that no later version replaces."""
+        statement = (
+            select(ProgramRow)
+            .join(PatientRow, ProgramRow.patient_id == PatientRow.id)
+            .where(*_bounded(ProgramRow.signed_at, narrowing), *_of_patients(narrowing))
+        )
+        programs = narrowing.programs
+        if narrowing.keys is not None:
+            own = _subjects(narrowing.keys, "program-")
+            programs = own if programs is None else programs & own
+        if programs is not None:
+            statement = statement.where(ProgramRow.program_id.in_(programs))
+        statement = _ordered(
+            statement,
+            ProgramRow.signed_at,
+            ProgramRow.id,
+            "program-",
+            order or Order(),
+            after,
+        )
+        for row in self._scalars(statement):
+            later = [] if every_version else self._later_versions(row)
+            replaced = {r["id"] for version in later for r in self._program_resources(version)}
+            for number, resource in enumerate(self._program_resources(row)):
+                if resource["id"] not in replaced:
+                    yield Held(resource, Place(row.signed_at, f"program-{row.id}", number))
+
+    def _sessions(self, narrowing: Narrowing, order: Order, after: Place | None) -> Iterator[Held]:
+        instant = SessionRow.concluded_at if order.by == "_lastUpdated" else SessionRow.started_at
+        statement: AnySelect = (
+            select(SessionRow, PatientRow, ProgramRow)
+            .join(PatientRow, SessionRow.patient_id == PatientRow.id)
+            .join(ProgramRow, SessionRow.program_row_id == ProgramRow.id)
+            .where(
+                SessionRow.document.is_not(None),
+                SessionRow.concluded_at.is_not(None),
+                *_bounded(SessionRow.concluded_at, narrowing),
+                *_of_patients(narrowing),
+            )
+        )
+        if narrowing.keys is not None:
+            statement = statement.where(SessionRow.id.in_(_subjects(narrowing.keys, "session-")))
+        if narrowing.programs is not None:
+            statement = statement.where(ProgramRow.program_id.in_(narrowing.programs))
+        statement = _ordered(statement, instant, SessionRow.id, "session-", order, after)
+        names = _exercise_names()
+        for row, patient, program in self._rows(statement):
+            session = from_document(ExerciseSession, row.document)
+            device = software(row.software_version)
+            bundle = session_bundle(
+                session,
+                patient=f"Patient/{patient.fhir_id}",
+                careplan=f"CarePlan/program-{program.program_id}",
+                program_id=program.program_id,
+                exercise_name=names[session.exercise_id],
+                device=device,
+                recorded=row.received_at,
+            )
+            at = row.concluded_at if order.by == "_lastUpdated" else row.started_at
+            yield from self._results(bundle, f"session-{row.id}", device, row.concluded_at, at)
+
+    def _range_tests(
+        self, narrowing: Narrowing, order: Order, after: Place | None
+    ) -> Iterator[Held]:
+        by_update = order.by == "_lastUpdated"
+        instant = RangeTestRow.concluded_at if by_update else RangeTestRow.measured_at
+        statement: AnySelect = (
+            select(RangeTestRow, PatientRow, ProgramRow)
+            .join(PatientRow, RangeTestRow.patient_id == PatientRow.id)
+            .outerjoin(ProgramRow, RangeTestRow.program_row_id == ProgramRow.id)
+            .where(
+                RangeTestRow.status == "measured",
+                RangeTestRow.concluded_at.is_not(None),
+                *_bounded(RangeTestRow.concluded_at, narrowing),
+                *_of_patients(narrowing),
+            )
+        )
+        if narrowing.keys is not None:
+            statement = statement.where(RangeTestRow.id.in_(_subjects(narrowing.keys, "range-")))
+        if narrowing.programs is not None:
+            statement = statement.where(ProgramRow.program_id.in_(narrowing.programs))
+        statement = _ordered(statement, instant, RangeTestRow.id, "range-", order, after)
+        for row, patient, program in self._rows(statement):
+            result = stored_result(row)
+            assert result is not None, "a measured test has a result"
+            device = software(row.software_version)
+            program_id = None if program is None else program.program_id
+            bundle = range_bundle(
+                row.id,
+                result,
+                load_movements()[row.movement_id],
+                measured_at=row.measured_at,
+                change=change_since_last(self.db, row),
+                patient=f"Patient/{patient.fhir_id}",
+                careplan=None if program_id is None else f"CarePlan/program-{program_id}",
+                program_id=program_id,
+                device=device,
+                recorded=row.received_at,
+            )
+            at = row.concluded_at if by_update else row.measured_at
+            yield from self._results(bundle, f"range-{row.id}", device, row.concluded_at, at)
+
+    def _devices(self, narrowing: Narrowing, order: Order, after: Place | None) -> Iterator[Held]:
+        """One for each version of the software that has measured anything of these patients."""
+        first_used: dict[str, datetime] = {}
+        in_reach: set[str] = set()
+        for model in (SessionRow, RangeTestRow):
+            statement: AnySelect = (
+                select(model.software_version, func.min(model.concluded_at))
+                .join(PatientRow, model.patient_id == PatientRow.id)
+                .where(model.software_version.is_not(None), model.concluded_at.is_not(None))
+                .group_by(model.software_version)
+            )
+            for version, at in self._rows(statement):
+                first_used[version] = min(at, first_used.get(version, at))
+            in_reach |= {v for v, _ in self._rows(statement.where(*_of_patients(narrowing)))}
+        held = []
+        for version, at in first_used.items():
+            id_ = device_id(software(version))
+            resource = {
+                **device_resource(software(version)),
+                "id": id_,
+                "meta": {"versionId": "1", "lastUpdated": at.isoformat()},
+            }
+            place = Place(at, f"device-{id_}", 0)
+            wanted = narrowing.keys is None or id_ in narrowing.keys
+            if version not in in_reach or not wanted:
+                continue
+            if after is None or (place < after if order.descending else place > after):
+                held.append(Held(resource, place))
+        yield from sorted(held, key=lambda each: each.place, reverse=order.descending)
+
+    # ---------------------------------------------------------------------------------------------
+
+    def _scalars(self, statement: AnySelect) -> Iterator[Any]:
+        return iter(self.db.scalars(statement.execution_options(yield_per=_ROWS_AT_ONCE)))
+
+    def _rows(self, statement: AnySelect) -> Iterator[Any]:
+        return iter(self.db.execute(statement.execution_options(yield_per=_ROWS_AT_ONCE)))
+
+    def _later_versions(self, row: ProgramRow) -> list[ProgramRow]:
+        return list(
+            self.db.scalars(
+                select(ProgramRow).where(
+                    ProgramRow.program_id == row.program_id, ProgramRow.version > row.version
+                )
+            )
+        )
+
+    def _program_resources(self, row: ProgramRow) -> list[Resource]:
+        patient = self.db.get_one(PatientRow, row.patient_id)
+        signer = self.db.get_one(PractitionerRow, row.signed_by)
+        earlier = self.db.scalar(
+            select(ProgramRow).where(
+                ProgramRow.program_id == row.program_id, ProgramRow.version == row.version - 1
+            )
+        )
+        bundle = prescription_bundle(
+            from_document(Program, row.document),
+            Parties(f"Patient/{patient.fhir_id}", signer.fhir_user),
+            _exercise_names(),
+            previous=None if earlier is None else from_document(Program, earlier.document),
+        )
+        meta = {"versionId": str(row.version), "lastUpdated": row.signed_at.isoformat()}
+        return _as_ours(bundle, f"program-{row.program_id}", {}, meta, self.tenant.iss)
+
+    def _results(
+        self,
+        bundle: Resource,
+        key: str,
+        device: SoftwareDevice,
+        updated: datetime,
+        at: datetime,
+    ) -> Iterator[Held]:
+        meta = {"versionId": "1", "lastUpdated": updated.isoformat()}
+        others = {"Device": device_id(device)}
+        resources = _as_ours(bundle, key, others, meta, self.tenant.iss)
+        for number, resource in enumerate(resources):
+            yield Held(resource, Place(at, key, number))
+
+
+Source = Callable[[Holdings, Narrowing, Order, Place | None], Iterator[Held]]
+
+_SOURCES: dict[str, tuple[Source, ...]] = {
+    "Patient": (Holdings._patients,),
+    "CarePlan": (Holdings._programs,),
+    "ServiceRequest": (Holdings._programs,),
+    "Goal": (Holdings._programs,),
+    "Observation": (Holdings._range_tests, Holdings._sessions),
+    "Provenance": (Holdings._range_tests, Holdings._sessions),
+    "Device": (Holdings._devices,),
+}
+
+
+def key_of(id_: str) -> str:
+    """The key of the row that the resource with this id comes from."""
+    match = _OWN_ID.fullmatch(id_)
+    return match[1] if match else id_
+
+
+def software(version: str | None) -> SoftwareDevice:
+    """The software that measured, in the version that did."""
+    return SoftwareDevice("Homestretch", version or "unknown", "Homestretch")
+
+
+def device_id(device: SoftwareDevice) -> str:
+    return re.sub(r"[^A-Za-z0-9\-.]", "-", f"{device.name}-{device.version}")[:64]
+
+
+def _exercise_names() -> dict[str, str]:
+    return {exercise.id: exercise.name["en"] for exercise in load_library()}
+
+
+def _as_ours(
+    bundle: Resource, key: str, others: Mapping[str, str], meta: dict[str, str], iss: str
+) -> list[Resource]:
+    """A transaction's resources with ids of ours, referring to one another by them.
+
+    The first entry gets `key` for its id, the others add to it from their `urn:uuid:`. Types in
+    `others` have an id of their own there, and are left out here.
+    """
+    references: dict[str, str] = {}
+    for number, entry in enumerate(bundle["entry"]):
+        kind = entry["resource"]["resourceType"]
+        digest = entry["fullUrl"].rpartition(":")[2].replace("-", "")[:12]
+        own = others.get(kind, key if number == 0 else f"{key}.{digest}")
+        references[entry["fullUrl"]] = f"{kind}/{own}"
+    resources = []
+    for entry in bundle["entry"]:
+        kind = entry["resource"]["resourceType"]
+        if kind not in others:
+            id_ = references[entry["fullUrl"]].partition("/")[2]
+            resource = _referring(entry["resource"], references, iss)
+            resources.append(
+                {
+                    "resourceType": kind,
+                    "id": id_,
+                    "meta": meta,
+                    **{
+                        name: value
+                        for name, value in resource.items()
+                        if name not in ("resourceType", "id", "meta")
+                    },
+                }
+            )
+    return resources
+
+
+def _referring(value: Any, references: Mapping[str, str], iss: str) -> Any:
+    """A copy whose references lead to what we serve, or else to the EHR."""
+    if isinstance(value, list):
+        return [_referring(part, references, iss) for part in value]
+    if not isinstance(value, dict):
+        return value
+    copy = {name: _referring(part, references, iss) for name, part in value.items()}
+    target = copy.get("reference")
+    if isinstance(target, str):
+        local = references.get(target, target)
+        elsewhere = "://" not in local and local.partition("/")[0] not in SERVED
+        copy["reference"] = f"{iss}/{local}" if elsewhere else local
+    return copy
+
+
+def _bounded(
+    instant: InstrumentedAttribute[Any], narrowing: Narrowing
+) -> list[ColumnElement[bool]]:
+    first, last = narrowing.updated
+    bounds: list[ColumnElement[bool]] = []
+    if first is not None:
+        bounds.append(instant >= first)
+    if last is not None:
+        bounds.append(instant < last)
+    return bounds
+
+
+def _of_patients(narrowing: Narrowing) -> list[ColumnElement[bool]]:
+    if narrowing.patients is None:
+        return []
+    return [PatientRow.fhir_id.in_(narrowing.patients)]
+
+
+def _subjects(keys: frozenset[str], prefix: str) -> frozenset[str]:
+    return frozenset(key.removeprefix(prefix) for key in keys if key.startswith(prefix))
+
+
+def _ordered(
+    statement: AnySelect,
+    instant: InstrumentedAttribute[Any],
+    id_: InstrumentedAttribute[Any],
+    prefix: str,
+    order: Order,
+    after: Place | None,
+) -> AnySelect:
+    """In order of instant and row id, from the row of `after` on (that row included)."""
+    if after is not None:
+        where = instant < after.instant if order.descending else instant > after.instant
+        if after.key.startswith(prefix):
+            own = id_.type.python_type(after.key.removeprefix(prefix))
+            beyond = id_ <= own if order.descending else id_ >= own
+            where = or_(where, and_(instant == after.instant, beyond))
+        elif (prefix < after.key) == order.descending:
+            where = or_(where, instant == after.instant)
+        statement = statement.where(where)
+    if order.descending:
+        return statement.order_by(instant.desc(), id_.desc())
+    return statement.order_by(instant, id_)
+
+
+def _rank(place: Place, order: Order) -> tuple[datetime, str]:
+    """Between sources only the source's part of the key counts; see `Holdings.stream`."""
+    return place.instant, place.key.partition("-")[0]
+
+
+def _is_after(held: Held, after: Place | None, order: Order) -> bool:
+    """Within the row where the last page ended, only what it had not given yet."""
+    if after is None or held.place.key != after.key or held.place.instant != after.instant:
+        return True
+    return held.place.number > after.number
