@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
+from fhir.narrative import check_narratives
 from fhir.resources.R4B import get_fhir_model_class
 
 Resource = dict[str, Any]
@@ -19,8 +20,9 @@ def checked(resource: Resource) -> Resource:
     only in elements that we do not use (docs/decisions/0003-r4b-models.md).
 
     Raises:
-        pydantic.ValidationError: a bug in a builder.
+        pydantic.ValidationError, UnsafeNarrative: a bug in a builder.
     """
+    check_narratives(resource)
     get_fhir_model_class(resource["resourceType"]).model_validate(resource)
     return resource
 
@@ -75,13 +77,19 @@ def locations(response: Mapping[str, Any]) -> tuple[str, ...]:
     An entry without a location gives an empty string.
     """
     return tuple(
-        _relative(entry.get("response", {}).get("location", ""))
+        relative(entry.get("response", {}).get("location", ""))
         for entry in response.get("entry", ())
     )
 
 
-def _relative(location: str) -> str:
-    parts = location.split("/_history/")[0].rstrip("/").split("/")
+def relative(reference: str) -> str:
+    """`CarePlan/12` of a location or reference, absolute or versioned as it may be.
+
+    One within the resource (`#a`) stays as it is; what is no reference gives an empty string.
+    """
+    if reference.startswith("#"):
+        return reference
+    parts = reference.split("/_history/")[0].rstrip("/").split("/")
     return "/".join(parts[-2:]) if len(parts) >= 2 else ""
 
 
