@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
+from fhir.narrative import check_narratives
 from fhir.reference import relative_reference
 from fhir.resources.R4B import get_fhir_model_class
 
@@ -20,8 +21,9 @@ def checked(resource: Resource) -> Resource:
     only in elements that we do not use (docs/decisions/0003-r4b-models.md).
 
     Raises:
-        pydantic.ValidationError: a bug in a builder.
+        pydantic.ValidationError, UnsafeNarrative: a bug in a builder.
     """
+    check_narratives(resource)
     get_fhir_model_class(resource["resourceType"]).model_validate(resource)
     return resource
 

@@ -7,7 +7,12 @@ from typing import Any
 
 
 def relative_reference(location: str) -> str:
-    """`Observation/12` of an absolute or relative URL, also of a version of it; "" of none."""
+    """`Observation/12` of an absolute or relative URL, also of a version of it; "" of none.
+
+    One within the resource (`#a`) stays as it is.
+    """
+    if location.startswith("#"):
+        return location
     parts = location.split("/_history/")[0].rstrip("/").split("/")
     return "/".join(parts[-2:]) if len(parts) >= 2 else ""
 
