@@ -40,11 +40,12 @@ def send_one_by_one(
         resource = kept[url]
         for reference in references(resource):
             _resolve(reference, places, names)
-        places[url] = _found_or_made(client, resource, capabilities)
+        places[url] = found_or_made(client, resource, capabilities)
     return tuple(places.get(url, "") for url in entries)
 
 
-def _found_or_made(client: FhirClient, resource: Resource, capabilities: Capabilities) -> str:
+def found_or_made(client: FhirClient, resource: Resource, capabilities: Capabilities) -> str:
+    """Where the resource with this first identifier is: found, or created now. Raises FhirError."""
     own_type = str(resource["resourceType"])
     criteria = by_identifier(resource)
     if own_type in capabilities.conditional_creates:
