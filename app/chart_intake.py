@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session
 from app.context import Context
 from app.store import PatientRow, PractitionerRow, Tenant, mark_stale
 from fhir.client import FhirClient, FhirError
+from fhir.meaning import Unreadable
 from fhir.patient import (
-    MissingElement,
     PractitionerIdentity,
     read_coverage,
     read_diagnoses,
@@ -47,7 +47,7 @@ def take_in_patient(
     """
     try:
         banner = read_patient(client.read(f"Patient/{fhir_id}"))
-    except (FhirError, MissingElement) as error:
+    except (FhirError, Unreadable) as error:
         raise PersonUnknown(f"The patient could not be read from the EHR: {error}") from None
     row = db.scalar(select(PatientRow).where(PatientRow.fhir_id == fhir_id))
     if row is None:
@@ -71,7 +71,7 @@ def take_in_practitioner(db: Session, client: FhirClient, fhir_user: str) -> Pra
         resource = client.read(fhir_user)
         roles = _searched(client, "PractitionerRole", {"practitioner": fhir_user})
         identity = read_practitioner(resource, roles)
-    except (FhirError, MissingElement) as error:
+    except (FhirError, Unreadable) as error:
         raise PersonUnknown(f"The practitioner could not be read from the EHR: {error}") from None
     row = db.scalar(select(PractitionerRow).where(PractitionerRow.fhir_user == fhir_user))
     if row is None:

@@ -243,6 +243,38 @@ def claims_unbill(claim_id: str, reason: str, tenant_id: str | None) -> None:
     click.echo(f"{claim_id}: un-billed, {released} charges to bill anew")
 
 
+@main.group()
+def outbox() -> None:
+    """What is on its way to the EHR."""
+
+
+@outbox.command("list")
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def outbox_list(tenant_id: str | None) -> None:
+    """Count messages by kind, way and state; name those set aside, and why."""
+    from app.outbox_command import outbox_lines
+
+    with _database_errors():
+        context = _migrated_context()
+        for line in outbox_lines(context, _only_tenant(context, tenant_id)):
+            click.echo(line)
+
+
+@outbox.command("retry")
+@click.option("--message", type=int, help="One message by its number; else all set aside.")
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def outbox_retry(message: int | None, tenant_id: str | None) -> None:
+    """Put messages that were set aside back in the queue."""
+    from app.outbox_command import retry_all
+
+    with _database_errors():
+        context = _migrated_context()
+        count = retry_all(context, _only_tenant(context, tenant_id), message)
+    if message is not None and count == 0:
+        raise CliError(f"no message {message} was set aside")
+    click.echo(f"{count} messages are in the queue again")
+
+
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True)

@@ -15,6 +15,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from tenacity.wait import wait_exponential_jitter
 
 from fhir.operation_outcome import outcome_message
+from fhir.reference import relative_reference
 
 JSON = "application/fhir+json"
 
@@ -41,6 +42,10 @@ class NotFound(FhirError):
     """404 or 410."""
 
 
+class NotSupported(FhirError):
+    """405 or 501: the server does not do this."""
+
+
 class Conflict(FhirError):
     """409 or 412: somebody else changed it, or several match."""
 
@@ -58,10 +63,12 @@ _BY_STATUS = {
     401: Unauthorized,
     403: Forbidden,
     404: NotFound,
+    405: NotSupported,
     409: Conflict,
     410: NotFound,
     412: Conflict,
     422: Unprocessable,
+    501: NotSupported,
 }
 
 
@@ -75,6 +82,14 @@ class Policy:
     most_wait_s: float = 20.0
     most_response_bytes: int = 16 * 1024 * 1024
     most_pages: int = 100
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """A success: its body, {} where there is none, and where a new resource is."""
+
+    body: dict[str, Any]
+    location: str | None
 
 
 @dataclass
@@ -91,7 +106,7 @@ class FhirClient:
 
     def read(self, reference: str) -> dict[str, Any]:
         """`Patient/1` as JSON. Raises FhirError."""
-        return self._request("GET", self._url(reference))
+        return self._request("GET", self._url(reference)).body
 
     def search(self, resource_type: str, parameters: Mapping[str, str]) -> Iterator[dict[str, Any]]:
         """Every match over all pages; `next` links may lead nowhere but to this server.
@@ -103,7 +118,7 @@ class FhirClient:
         query: Mapping[str, str] | None = parameters
         for _ in range(self.policy.most_pages):
             assert url is not None
-            bundle = self._request("GET", url, params=query)
+            bundle = self._request("GET", url, params=query).body
             for entry in bundle.get("entry", ()):
                 if entry.get("search", {}).get("mode", "match") == "match":
                     yield entry["resource"]
@@ -116,20 +131,35 @@ class FhirClient:
 
     def transaction(self, bundle: Mapping[str, Any]) -> dict[str, Any]:
         """Sends a transaction Bundle; the response Bundle. Raises FhirError."""
-        return self._request("POST", self.base, json=bundle)
+        return self._request("POST", self.base, json=bundle).body
 
     def update(self, resource: Mapping[str, Any], version: str | None = None) -> dict[str, Any]:
         """Replaces a resource; with `version`, only if it is still the current one."""
         url = self._url(f"{resource['resourceType']}/{resource['id']}")
         headers = {"If-Match": f'W/"{version}"'} if version else {}
-        return self._request("PUT", url, json=resource, headers=headers)
+        return self._request("PUT", url, json=resource, headers=headers).body
 
-    def create_once(self, resource: Mapping[str, Any], criteria: str) -> dict[str, Any]:
-        """Creates `resource` unless one matches `criteria` (`identifier=system|value`)."""
-        headers = {"If-None-Exist": criteria, "Prefer": "return=representation"}
-        return self._request(
+    def create(self, resource: Mapping[str, Any], criteria: str | None = None) -> str:
+        """Creates `resource`, and where it is then: `Observation/12`.
+
+        With `criteria` (`identifier=system|value`) only unless something matches; not every server
+        knows conditions, and one that does not creates a second. Not tried again on its own unless
+        conditional, as a lost answer leaves open whether it was created.
+
+        Raises:
+            FhirError: any failure; the server does not say where the resource is.
+        """
+        headers = {"If-None-Exist": criteria} if criteria else {}
+        send = self._request if criteria else self._authorized
+        answer = send(
             "POST", self._url(str(resource["resourceType"])), json=resource, headers=headers
         )
+        place = relative_reference(answer.location or "")
+        if not place and isinstance(answer.body.get("id"), str):
+            place = f"{answer.body['resourceType']}/{answer.body['id']}"
+        if not place:
+            raise FhirError(f"the server does not say where the new {resource['resourceType']} is")
+        return place
 
     def _url(self, path: str) -> str:
         return urljoin(self.base.rstrip("/") + "/", path)
@@ -143,7 +173,7 @@ class FhirClient:
             raise FhirError("the server's next page leads to another host; not followed")
         return url
 
-    def _request(self, method: str, url: str, **options: Any) -> dict[str, Any]:
+    def _request(self, method: str, url: str, **options: Any) -> _Answer:
         retrying = Retrying(
             stop=stop_after_attempt(self.policy.attempts),
             wait=self._wait,
@@ -158,13 +188,13 @@ class FhirClient:
         backoff = wait_exponential_jitter(multiplier=0.2, max=self.policy.most_wait_s, jitter=0.3)
         return min(asked if asked is not None else backoff(state), self.policy.most_wait_s)
 
-    def _authorized(self, method: str, url: str, **options: Any) -> dict[str, Any]:
+    def _authorized(self, method: str, url: str, **options: Any) -> _Answer:
         try:
             return self._once(method, url, self.token(False), **options)
         except Unauthorized:
             return self._once(method, url, self.token(True), **options)
 
-    def _once(self, method: str, url: str, token: str, **options: Any) -> dict[str, Any]:
+    def _once(self, method: str, url: str, token: str, **options: Any) -> _Answer:
         headers = {
             "Accept": JSON,
             "Authorization": f"Bearer {token}",
@@ -187,15 +217,15 @@ class FhirClient:
             message = f"the FHIR server did not answer ({type(error).__name__})"
             raise ServerUnavailable(message, retryable=True) from None
 
-    def _answer(self, response: requests.Response) -> dict[str, Any]:
+    def _answer(self, response: requests.Response) -> _Answer:
         body = _json(_limited(response, self.policy.most_response_bytes))
         status = response.status_code
         if 200 <= status < 300:
             if not isinstance(body, dict):
                 raise FhirError("the FHIR server's answer is not a JSON object", status=status)
-            return body
+            return _Answer(body, response.headers.get("Location"))
         message = f"HTTP {status}: {outcome_message(body, 'no OperationOutcome given')}"
-        if status == 429 or status >= 500:
+        if status == 429 or (status >= 500 and status not in _BY_STATUS):
             error: FhirError = ServerUnavailable(message, status=status, retryable=True)
             error.retry_after_s = _retry_after(response.headers.get("Retry-After"))
             raise error

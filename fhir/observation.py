@@ -9,6 +9,7 @@ from typing import Any
 
 from fhir import codes
 from fhir.bundle import Resource, create_once, put_by_id, put_by_identifier, transaction, urn
+from fhir.careplan import program_reference
 from fhir.codes import concept, identifier, quantity
 from fhir.device import SoftwareDevice, device_resource
 from fhir.provenance import provenance_resource
@@ -33,16 +34,10 @@ def session_bundle(
     effect. `careplan` is the EHR's reference to the plan; None where the EHR has none, and then
     the link is by our program identifier alone.
     """
-    based_on: dict[str, Any] = {
-        "type": "CarePlan",
-        "identifier": identifier(codes.PROGRAM_ID, program_id),
-    }
-    if careplan:
-        based_on["reference"] = careplan
     device_urn = urn(codes.DEVICE_ID, device.version)
     common = {
         "subject": {"reference": patient},
-        "basedOn": [based_on],
+        "basedOn": [program_reference(program_id, careplan)],
         "device": {"reference": device_urn},
     }
     members = _members(session, common)
@@ -67,7 +62,9 @@ def read_measures(observation: Mapping[str, Any]) -> dict[str, float | None]:
     """The components of a parent Observation by measure; None where data is absent."""
     measures: dict[str, float | None] = {}
     for component in observation.get("component", ()):
-        name = next(c["code"] for c in component["code"]["coding"] if c["system"] == codes.MEASURE)
+        name = next(
+            c["code"] for c in component["code"]["coding"] if c.get("system") == codes.MEASURE
+        )
         value = component.get("valueQuantity", {}).get("value", component.get("valueInteger"))
         measures[name] = None if value is None else float(value)
     return measures
@@ -78,6 +75,7 @@ def _parent(
 ) -> Resource:
     resource: Resource = {
         "resourceType": "Observation",
+        "meta": codes.profile("exercise-session"),
         "identifier": [identifier(codes.SESSION_ID, session.id)],
         **common,
         "status": "final",
@@ -140,6 +138,7 @@ def _pain(
     code, display = codes.PAIN_SEVERITY
     return {
         "resourceType": "Observation",
+        "meta": codes.profile("session-pain"),
         "identifier": [identifier(codes.SESSION_ID, f"{session.id}.{name}")],
         "subject": common["subject"],
         "basedOn": common["basedOn"],
@@ -164,6 +163,7 @@ def _range_of_motion(session: Session, common: Mapping[str, Any]) -> Resource:
     words = angle.name.replace("_", " ")
     return {
         "resourceType": "Observation",
+        "meta": codes.profile("session-range"),
         "identifier": [identifier(codes.SESSION_ID, f"{session.id}.rom")],
         **common,
         "status": "final",

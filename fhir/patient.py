@@ -8,12 +8,13 @@ from datetime import date
 from typing import Any
 
 from fhir.codes import ICD10CM, NPI
+from fhir.meaning import Unreadable, understand
 
 _MR_TYPE = "MR"
 _TIME_ZONE_EXTENSION = "http://hl7.org/fhir/StructureDefinition/timezone"
 
 
-class MissingElement(ValueError):
+class MissingElement(Unreadable):
     """The EHR's resource lacks something that we can't do without; the message names it."""
 
 
@@ -74,7 +75,8 @@ class CoverageSummary:
 
 
 def read_patient(resource: Mapping[str, Any]) -> PatientBanner:
-    """Raises MissingElement without id, name or birthDate."""
+    """Raises MissingElement without id, name or birthDate, Unreadable for an unknown modifier."""
+    understand(resource)
     name = _name(resource)
     address: Mapping[str, Any] = next(iter(resource.get("address", ())), {})
     return PatientBanner(
@@ -132,11 +134,15 @@ def read_coverage(resource: Mapping[str, Any]) -> CoverageSummary:
 
 
 def read_diagnoses(conditions: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """ICD-10-CM codes of the active conditions, in the EHR's order, each once."""
+    """ICD-10-CM codes of the active conditions, in the EHR's order, each once.
+
+    What was refuted, entered in error, or is qualified by a modifier that we don't know, is no
+    diagnosis.
+    """
     codes = [
         coding["code"]
         for condition in conditions
-        if _status(condition) in (None, "active", "recurrence", "relapse")
+        if _holds(condition)
         for coding in condition.get("code", {}).get("coding", ())
         if coding.get("system") == ICD10CM and coding.get("code")
     ]
@@ -205,8 +211,16 @@ def _first_value(identifiers: Iterable[Mapping[str, Any]]) -> str | None:
     return next((item.get("value") for item in identifiers), None)
 
 
-def _status(condition: Mapping[str, Any]) -> str | None:
-    coding: Mapping[str, Any] = next(
-        iter(condition.get("clinicalStatus", {}).get("coding", ())), {}
-    )
+def _holds(condition: Mapping[str, Any]) -> bool:
+    try:
+        understand(condition)
+    except Unreadable:
+        return False
+    clinical = _status(condition, "clinicalStatus") in (None, "active", "recurrence", "relapse")
+    verified = _status(condition, "verificationStatus") not in ("refuted", "entered-in-error")
+    return clinical and verified
+
+
+def _status(condition: Mapping[str, Any], element: str) -> str | None:
+    coding: Mapping[str, Any] = next(iter(condition.get(element, {}).get("coding", ())), {})
     return coding.get("code")

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts import read_account
 from app.context import Context
-from app.prescribing import current_program
+from app.prescribing import Whereabouts, current_program, whereabouts
 from app.range_rows import RangeLine, newest_of_each, read_range_lines
 from app.session_rows import SessionLine, session_line
 from app.sign_in import SignIn
@@ -60,6 +60,7 @@ class Chart:
     today: date
     local_now: datetime
     program_row: ProgramRow | None
+    sent: Whereabouts | None
     program: Program | None
     program_lines: tuple[dict[str, str], ...]
     adherence: Adherence | None
@@ -103,6 +104,7 @@ def read_chart(context: Context, sign_in: SignIn) -> Chart:
         today = local_now.date()
         current = current_program(db, patient.id)
         rows = _recent(db, patient.id)
+        sent = whereabouts(db, current[0]) if current else None
         ranges = newest_of_each(read_range_lines(db, patient.id, zone))
         account = read_account(db, patient, today)
     program = current[1] if current else None
@@ -133,6 +135,7 @@ def read_chart(context: Context, sign_in: SignIn) -> Chart:
         today=today,
         local_now=local_now.replace(tzinfo=None),
         program_row=current[0] if current else None,
+        sent=sent,
         program=program,
         program_lines=program_lines(program) if program else (),
         adherence=_adherence(program, rows, zone, today) if program else None,

@@ -20,7 +20,7 @@ from app.clinician.forms import (
     TimeForm,
 )
 from app.jobs.queue import JobQueue
-from app.prescribing import current_program, sign
+from app.prescribing import current_program, sign, whereabouts
 from app.sign_in import SignIn, current_context, requires, signed_in
 from app.store import PatientRow, PractitionerRow
 from rtm.exercises import load_library
@@ -92,13 +92,16 @@ def program_status() -> Response:
     sign_in = _sign_in()
     with current_context().database.begin(sign_in.tenant_id) as db:
         current = current_program(db, _patient_id(sign_in))
-    if current is None:
-        abort(404, "No program has been signed for this patient.")
-    row = current[0]
+        if current is None:
+            abort(404, "No program has been signed for this patient.")
+        row = current[0]
+        sent = whereabouts(db, row)
     return jsonify(
         version=row.version,
         careplan=row.careplan_reference,
         read_back_at=row.read_back_at.isoformat() if row.read_back_at else None,
+        state=sent.state,
+        document=sent.document,
     )
 
 

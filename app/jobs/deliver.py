@@ -10,10 +10,10 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from app import __version__
 from app.context import Context
-from app.ehr import backend_client
+from app.ehr import backend_client, capabilities_of
 from app.jobs.backoff import next_attempt
+from app.jobs.document import DEVICE, build_document
 from app.range_tests import change_since_last, stored_result
 from app.store import (
     OutboxRow,
@@ -25,11 +25,13 @@ from app.store import (
     Tenant,
     from_document,
 )
+from app.write_back import WAYS, choose
 from fhir.bundle import locations
+from fhir.capability import Capabilities
 from fhir.careplan import prescription_bundle, read_program
-from fhir.client import FhirClient, FhirError
-from fhir.device import SoftwareDevice
+from fhir.client import FhirClient, FhirError, Forbidden, NotSupported
 from fhir.observation import session_bundle
+from fhir.one_by_one import found_or_made, send_one_by_one
 from fhir.parties import Parties
 from fhir.range_observation import range_bundle
 from rtm.exercises import load_library
@@ -40,10 +42,12 @@ from smart_launch.errors import LaunchRefused
 
 log = structlog.get_logger(__name__)
 
-DEVICE = SoftwareDevice("Homestretch", __version__, "Homestretch")
-
 # Longer than any delivery may take; a worker that dies holding a message frees it so.
 _LEASE = timedelta(minutes=5)
+
+
+class NoWay(Exception):
+    """The EHR takes this in no form that its settings allow; the message says why of each."""
 
 
 class ReadBackDiffers(Exception):
@@ -94,14 +98,60 @@ def _attempt(context: Context, tenant_id: str, message: OutboxRow) -> bool:
             stored = db.get_one(OutboxRow, message.id)
             if stored.bundle is None:
                 stored.bundle = _build(db, stored)
-            bundle = stored.bundle
         client = backend_client(context, tenant)
-        response = client.transaction(bundle)
-        _note_delivered(context, tenant_id, message, client, response)
-    except (FhirError, LaunchRefused, ReadBackDiffers) as error:
+        places = _sent(context, tenant, stored, client)
+        _note_delivered(context, tenant_id, message, client, places)
+    except (FhirError, LaunchRefused, ReadBackDiffers, NoWay) as error:
         return _note_failure(context, tenant_id, message, error)
     log.info("delivered", message=message.id, kind=message.kind, attempts=message.attempts)
     return True
+
+
+def _sent(
+    context: Context, tenant: Tenant, message: OutboxRow, client: FhirClient
+) -> tuple[str, ...]:
+    """Where the EHR put what was sent. A way that it claims and then refuses gives place to the
+    next; only of a transaction is it sure that nothing of it is there.
+
+    Raises NoWay, FhirError.
+    """
+    assert message.bundle is not None, "built before"
+    capabilities = capabilities_of(context, client)
+    while True:
+        _choose_way(context, tenant, message, capabilities)
+        if message.way == "resources":
+            return send_one_by_one(client, message.bundle, capabilities)
+        if message.way == "document":
+            with context.database.begin(tenant.id) as db:
+                document = build_document(db, message)
+            return (found_or_made(client, document, capabilities),)
+        try:
+            return locations(client.transaction(message.bundle))
+        except (Forbidden, NotSupported):
+            with context.database.begin(tenant.id) as db:
+                row = db.get_one(OutboxRow, message.id)
+                row.ways_refused = [*row.ways_refused, "transaction"]
+                row.way = row.way_why = None
+            message = row
+
+
+def _choose_way(
+    context: Context, tenant: Tenant, message: OutboxRow, capabilities: Capabilities
+) -> None:
+    """Settles `message.way`, once for all its attempts. Raises NoWay."""
+    if message.way is not None:
+        return
+    choice = choose(
+        message.kind,  # type: ignore[arg-type]  # written from a MessageKind
+        capabilities,
+        allowed=tenant.practice.get("write_back", {}).get(message.kind, WAYS),
+        refused=message.ways_refused,
+    )
+    with context.database.begin(tenant.id) as db:
+        row = db.get_one(OutboxRow, message.id)
+        message.way, message.way_why = row.way, row.way_why = choice.way, choice.why
+    if choice.way is None:
+        raise NoWay(choice.why)
 
 
 def _build(db: Session, message: OutboxRow) -> dict[str, Any]:
@@ -174,16 +224,18 @@ def _note_delivered(
     tenant_id: str,
     message: OutboxRow,
     client: FhirClient,
-    response: dict[str, Any],
+    places: tuple[str, ...],
 ) -> None:
-    places = locations(response)
-    if message.kind == "prescription":
+    with context.database.begin(tenant_id) as db:
+        way = db.get_one(OutboxRow, message.id).way
+    whole_program = message.kind == "prescription" and way == "transaction"
+    if whole_program:
         _read_back(context, tenant_id, message, client, places)
     with context.database.begin(tenant_id) as db:
         row = db.get_one(OutboxRow, message.id)
         row.status, row.delivered_at, row.leased_until = "delivered", context.now(), None
         row.last_error, row.response = None, {"locations": list(places)}
-        if message.kind == "prescription":
+        if whole_program:
             program = db.get_one(ProgramRow, int(message.subject))
             program.careplan_reference, program.read_back_at = places[0], context.now()
 

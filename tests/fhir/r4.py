@@ -19,7 +19,7 @@ def r4_issues(resources: Sequence[dict[str, Any]]) -> list[str]:
     if not (_FOLDER / "node_modules").is_dir():
         raise RuntimeError("the R4 validator is not installed: run `make test-setup`")
     done = subprocess.run(
-        ["node", *_flags(), "validate.mjs"],
+        ["node", *node_flags(), "validate.mjs"],
         cwd=_FOLDER,
         input=json.dumps(list(resources)),
         capture_output=True,
@@ -33,7 +33,7 @@ def r4_issues(resources: Sequence[dict[str, Any]]) -> list[str]:
     return [issue for issues in found for issue in issues]
 
 
-def _flags() -> list[str]:
+def node_flags() -> list[str]:
     """medplum touches WebSocket on import, which Node 20 has behind a flag only."""
     version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True)
     return ["--experimental-websocket"] if version.stdout.startswith("v20.") else []

@@ -16,6 +16,7 @@ from fhir.client import (
     FhirError,
     Forbidden,
     NotFound,
+    NotSupported,
     Policy,
     ServerUnavailable,
     Unauthorized,
@@ -170,12 +171,36 @@ def test_redirects_are_not_followed_with_the_token(script: Script) -> None:
 
 
 def test_updates_and_conditional_creates_send_their_conditions(script: Script) -> None:
-    script.answers = [(200, {"id": "1"}, {}), (201, {"id": "2"}, {})]
+    made = (201, {"resourceType": "Goal", "id": "2"}, {})
+    script.answers = [(200, {"id": "1"}, {}), made]
     fhir = client(script)
     fhir.update({"resourceType": "Goal", "id": "1"}, version="3")
-    fhir.create_once({"resourceType": "Goal"}, "identifier=s|v")
+    assert fhir.create({"resourceType": "Goal"}, "identifier=s|v") == "Goal/2"
     assert script.seen[0][2]["If-Match"] == 'W/"3"'
     assert script.seen[1][2]["If-None-Exist"] == "identifier=s|v"
+
+
+def test_a_create_without_a_condition_is_sent_once_though_its_answer_is_lost(
+    script: Script,
+) -> None:
+    script.answers = [(503, {}, {}), (201, {}, {"Location": "http://x/Goal/2/_history/1"})]
+    with pytest.raises(ServerUnavailable):
+        client(script).create({"resourceType": "Goal"})
+    assert client(script).create({"resourceType": "Goal"}) == "Goal/2"
+    assert len(script.seen) == 2
+
+
+def test_a_server_that_does_not_say_where_it_put_a_resource_is_told_of(script: Script) -> None:
+    script.answers = [(201, {}, {})]
+    with pytest.raises(FhirError, match="does not say where the new Goal is"):
+        client(script).create({"resourceType": "Goal"})
+
+
+def test_what_a_server_does_not_do_is_not_worth_retrying(script: Script) -> None:
+    script.answers = [(405, {}, {})]
+    with pytest.raises(NotSupported) as refused:
+        client(script).transaction({"resourceType": "Bundle"})
+    assert not refused.value.retryable
 
 
 def test_no_server_at_all_is_worth_retrying() -> None:

@@ -1,14 +1,14 @@
 """facade
 
 Revision: 0008
-Follows: 0004
+Follows: 0010
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0008"
-down_revision = "0004"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
