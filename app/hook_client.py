@@ -44,8 +44,8 @@ class HookPolicy:
 
     def check_url(self, url: str) -> None:
         """What can be told without resolving the name. Raises HookRefused."""
-        parts = urlsplit(url)
         try:
+            parts = urlsplit(url)
             host, _ = parts.hostname, parts.port
         except ValueError:
             raise HookRefused("The endpoint is not a URL.") from None

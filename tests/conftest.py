@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from app.service import create_app
 from app.store.upgrade import upgrade
 from smart_launch.sandbox.config import SandboxConfig
 from smart_launch.sandbox.profiles import OPEN
+from smart_launch.sandbox.registration import Client
 from smart_launch.sandbox.server import make_sandbox_server
 
 
@@ -69,17 +71,25 @@ def sandbox(tmp_path: Path) -> Iterator[SandboxConfig]:
     server.server_close()
 
 
-@pytest.fixture
-def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
-    """Starts a world whose EHR has `profile`; other arguments override its settings."""
+@contextmanager
+def worlds(folder: Path) -> Iterator[Callable[..., World]]:
+    """Starts worlds in `folder`, and stops them at the end.
+
+    Their EHR has `profile` and further `clients`; other arguments override the settings.
+    """
     stops: list[Callable[[], None]] = []
 
-    def make(worker: bool = True, profile: str = OPEN, **overrides: object) -> World:
+    def make(
+        worker: bool = True,
+        profile: str = OPEN,
+        clients: tuple[Client, ...] = (),
+        **overrides: object,
+    ) -> World:
         app_port, ehr_port = free_port(), free_port()
         places = Places(f"http://127.0.0.1:{app_port}", f"http://127.0.0.1:{ehr_port}")
         settings = Settings(
             **{
-                "data_dir": tmp_path / "data",
+                "data_dir": folder / "data",
                 "public_url": places.app,
                 "outbox_sweep_s": 0.2,
                 **overrides,
@@ -88,7 +98,12 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
         context = open_context(settings)
         upgrade(context.database.engine)
         config = SandboxConfig(
-            places.ehr, places.app, tmp_path / "sandbox.db", faults=True, profile=profile
+            places.ehr,
+            places.app,
+            folder / "sandbox.db",
+            faults=True,
+            clients=clients,
+            profile=profile,
         )
         ehr = make_sandbox_server(config, "127.0.0.1", ehr_port)
         app = create_app(context=context)
@@ -103,9 +118,17 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
         register(context, config.fhir_base)
         return World(places, context, app, config)
 
-    yield make
-    for stop in reversed(stops):
-        stop()
+    try:
+        yield make
+    finally:
+        for stop in reversed(stops):
+            stop()
+
+
+@pytest.fixture
+def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
+    with worlds(tmp_path) as make:
+        yield make
 
 
 @pytest.fixture

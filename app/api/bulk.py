@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from app.api.access import Grant
 from app.api.parameters import read_date
 from app.api.problem import FhirProblem
-from app.api.registry import RECORD
 from app.api.searching import Pairs
 from app.context import Context
 from app.store import BulkExportRow
@@ -25,15 +24,17 @@ _MOST_UNDER_WAY = 3
 _FORMATS = ("application/fhir+ndjson", "application/ndjson", "ndjson")
 
 
-def accept_export(context: Context, grant: Grant, pairs: Pairs, url: str) -> BulkExportRow:
-    """Stores an export to be made; `url` is the request as the client sent it.
+def accept_export(
+    context: Context, grant: Grant, offered: Sequence[str], pairs: Pairs, url: str
+) -> BulkExportRow:
+    """Stores an export of the `offered` types to be made; `url` is the request as it was sent.
 
     Raises:
         FhirProblem: 400 for a parameter that is not supported, 403 for a type that `system/`
             scopes do not cover, 429 where the client has too many under way.
     """
     grant = grant.for_system()
-    types, since = _parameters(grant, pairs)
+    types, since = _parameters(grant, offered, pairs)
     with context.database.begin(grant.tenant_id) as db:
         own = BulkExportRow.client_id == grant.client_id
         under_way = db.scalar(
@@ -86,13 +87,15 @@ def remove_files(context: Context, tenant_id: str, id_: str) -> None:
         shutil.rmtree(folder)
 
 
-def _parameters(grant: Grant, pairs: Pairs) -> tuple[Sequence[str], datetime | None]:
-    types: Sequence[str] = [name for name in RECORD if grant.allows(name, "r")]
+def _parameters(
+    grant: Grant, offered: Sequence[str], pairs: Pairs
+) -> tuple[Sequence[str], datetime | None]:
+    types: Sequence[str] = [name for name in offered if grant.allows(name, "r")]
     since = None
     for name, value in pairs:
         if name == "_type":
             types = list(dict.fromkeys(value.split(",")))
-            unknown = [kind for kind in types if kind not in RECORD]
+            unknown = [kind for kind in types if kind not in offered]
             if unknown:
                 raise FhirProblem(400, "not-supported", "_type names a type that is not served.")
             for kind in types:

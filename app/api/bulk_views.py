@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from email.utils import format_datetime
 
 from flask import Response, current_app, jsonify, request, send_file
@@ -10,22 +11,31 @@ from app.api.answers import search_url
 from app.api.blueprint import asked, facade, preferences
 from app.api.bulk import UNDER_WAY, accept_export, export_folder, own_export, remove_files
 from app.api.problem import FhirProblem
+from app.api.registry import RECORD, SERVED
 from app.jobs.queue import JobQueue
 
 _POLL_AFTER_S = "5"
 
 
 @facade.get("/<tenant_id>/$export")
-@facade.get("/<tenant_id>/Patient/$export")
 def export(tenant_id: str) -> Response:
-    """Everything of every patient. Both levels give the same: we hold nothing else of a person."""
+    """Everything, the library with it."""
+    return _accept(tenant_id, "$export", tuple(SERVED))
+
+
+@facade.get("/<tenant_id>/Patient/$export")
+def export_patients(tenant_id: str) -> Response:
+    """Everything about patients."""
+    return _accept(tenant_id, "Patient/$export", RECORD)
+
+
+def _accept(tenant_id: str, level: str, offered: Sequence[str]) -> Response:
     caller = asked(tenant_id)
     if "respond-async" not in preferences():
         raise FhirProblem(400, "required", "An export needs the header Prefer: respond-async.")
     pairs = tuple(request.args.items(multi=True))
-    level = "Patient/$export" if "/Patient/" in request.path else "$export"
     url = search_url(f"{caller.base}/{level}", pairs)
-    row = accept_export(caller.context, caller.grant, pairs, url)
+    row = accept_export(caller.context, caller.grant, offered, pairs, url)
     jobs: JobQueue = current_app.extensions["homestretch_jobs"]
     jobs.export(row.tenant_id, row.id)
     return Response(status=202, headers={"Content-Location": f"{caller.base}/$export/{row.id}"})

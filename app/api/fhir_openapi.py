@@ -16,6 +16,7 @@ _EXAMPLES: dict[Kind, str] = {
     "token": "http://loinc.org|72514-3",
     "reference": "Patient/123",
     "date": "ge2026-11-01",
+    "uri": "https://example.org/definition",
 }
 
 

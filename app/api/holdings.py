@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import heapq
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
@@ -21,6 +21,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from app.api.registry import SERVED
 from app.range_tests import change_since_last, stored_result
 from app.store import (
+    EpisodeRow,
     PatientRow,
     PractitionerRow,
     ProgramRow,
@@ -29,22 +30,30 @@ from app.store import (
     Tenant,
     from_document,
 )
+from fhir.activity_definition import activity_definition
 from fhir.bundle import Resource
 from fhir.careplan import prescription_bundle
+from fhir.consent import consent_resource
 from fhir.device import SoftwareDevice, device_resource
 from fhir.observation import session_bundle
 from fhir.parties import Parties
 from fhir.patient import PatientBanner
 from fhir.patient_copy import patient_resource
+from fhir.plan_definition import plan_definition
 from fhir.range_observation import range_bundle
+from rtm.episode import Episode
 from rtm.exercises import load_library
 from rtm.program import Program
+from rtm.protocols import load_protocols
 from rtm.range_of_motion import load_movements
 from rtm.session import Session as ExerciseSession
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_OWN_ID = re.compile(rf"((session|range|program)-{_UUID})(\.[0-9a-f]{{12}})?")
+_OWN_ID = re.compile(rf"((session|range|program|episode)-{_UUID})(\.[0-9a-f]{{12}})?")
 _ROWS_AT_ONCE = 100
+
+# The day on which an exercise or protocol of the library last changed its meaning.
+LIBRARY_CHANGED = datetime(2026, 11, 24, tzinfo=UTC)
 
 # A Select's type tells its columns, which these functions leave as they are.
 AnySelect = Select[*tuple[Any, ...]]
@@ -283,6 +292,41 @@ class Holdings:
             at = row.concluded_at if by_update else row.measured_at
             yield from self._results(bundle, f"range-{row.id}", device, row.concluded_at, at)
 
+    def _episodes(self, narrowing: Narrowing, order: Order, after: Place | None) -> Iterator[Held]:
+        """The consent to each episode."""
+        statement: AnySelect = (
+            select(EpisodeRow, PatientRow)
+            .join(PatientRow, EpisodeRow.patient_id == PatientRow.id)
+            .where(*_bounded(EpisodeRow.recorded_at, narrowing), *_of_patients(narrowing))
+        )
+        if narrowing.keys is not None:
+            statement = statement.where(EpisodeRow.id.in_(_subjects(narrowing.keys, "episode-")))
+        statement = _ordered(
+            statement, EpisodeRow.recorded_at, EpisodeRow.id, "episode-", order, after
+        )
+        for row, patient in self._rows(statement):
+            episode = from_document(Episode, row.document)
+            if episode.consent is None:
+                continue
+            key = f"episode-{row.id}"
+            resource = consent_resource(
+                episode.consent,
+                episode_id=episode.id,
+                patient=f"Patient/{patient.fhir_id}",
+                organization=self.tenant.name,
+                start=episode.start,
+                end=episode.end,
+                status="active" if episode.end is None else "inactive",
+            )
+            meta = {"lastUpdated": row.recorded_at.isoformat()}
+            yield Held(_identified(resource, key, meta), Place(row.recorded_at, key, 0))
+
+    def _exercises(self, narrowing: Narrowing, order: Order, after: Place | None) -> Iterator[Held]:
+        yield from _library(map(activity_definition, load_library()), narrowing, order, after)
+
+    def _protocols(self, narrowing: Narrowing, order: Order, after: Place | None) -> Iterator[Held]:
+        yield from _library(map(plan_definition, load_protocols()), narrowing, order, after)
+
     def _devices(self, narrowing: Narrowing, order: Order, after: Place | None) -> Iterator[Held]:
         """One for each version of the software that has measured anything of these patients."""
         first_used: dict[str, datetime] = {}
@@ -300,18 +344,13 @@ class Holdings:
         held = []
         for version, at in first_used.items():
             id_ = device_id(software(version))
-            resource = {
-                **device_resource(software(version)),
-                "id": id_,
-                "meta": {"versionId": "1", "lastUpdated": at.isoformat()},
-            }
+            meta = {"versionId": "1", "lastUpdated": at.isoformat()}
+            resource = _identified(device_resource(software(version)), id_, meta)
             place = Place(at, f"device-{id_}", 0)
             wanted = narrowing.keys is None or id_ in narrowing.keys
-            if version not in in_reach or not wanted:
-                continue
-            if after is None or (place < after if order.descending else place > after):
+            if version in in_reach and wanted:
                 held.append(Held(resource, place))
-        yield from sorted(held, key=lambda each: each.place, reverse=order.descending)
+        yield from _sorted(held, order, after)
 
     # ---------------------------------------------------------------------------------------------
 
@@ -371,7 +410,10 @@ _SOURCES: dict[str, tuple[Source, ...]] = {
     "Goal": (Holdings._programs,),
     "Observation": (Holdings._range_tests, Holdings._sessions),
     "Provenance": (Holdings._range_tests, Holdings._sessions),
+    "Consent": (Holdings._episodes,),
     "Device": (Holdings._devices,),
+    "ActivityDefinition": (Holdings._exercises,),
+    "PlanDefinition": (Holdings._protocols,),
 }
 
 
@@ -414,19 +456,39 @@ def _as_ours(
         if kind not in others:
             id_ = references[entry["fullUrl"]].partition("/")[2]
             resource = _referring(entry["resource"], references, iss)
-            resources.append(
-                {
-                    "resourceType": kind,
-                    "id": id_,
-                    "meta": meta,
-                    **{
-                        name: value
-                        for name, value in resource.items()
-                        if name not in ("resourceType", "id", "meta")
-                    },
-                }
-            )
+            resources.append(_identified(resource, id_, meta))
     return resources
+
+
+def _identified(resource: Resource, id_: str, meta: Mapping[str, str]) -> Resource:
+    return {**resource, "id": id_, "meta": {**resource.get("meta", {}), **meta}}
+
+
+def _library(
+    resources: Iterable[Resource], narrowing: Narrowing, order: Order, after: Place | None
+) -> Iterator[Held]:
+    """Definitions, which belong to no patient and change with a release."""
+    meta = {"lastUpdated": LIBRARY_CHANGED.isoformat()}
+    first, last = narrowing.updated
+    out = (first and first > LIBRARY_CHANGED) or (last and last <= LIBRARY_CHANGED)
+    held = [
+        Held(
+            _identified(resource, resource["id"], meta),
+            Place(LIBRARY_CHANGED, f"library-{resource['id']}", 0),
+        )
+        for resource in resources
+        if not out and (narrowing.keys is None or resource["id"] in narrowing.keys)
+    ]
+    yield from _sorted(held, order, after)
+
+
+def _sorted(held: Iterable[Held], order: Order, after: Place | None) -> list[Held]:
+    beyond = [
+        each
+        for each in held
+        if after is None or (each.place < after if order.descending else each.place > after)
+    ]
+    return sorted(beyond, key=lambda each: each.place, reverse=order.descending)
 
 
 def _referring(value: Any, references: Mapping[str, str], iss: str) -> Any:

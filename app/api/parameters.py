@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from app.api.problem import FhirProblem
 
-Kind = Literal["token", "reference", "date"]
+Kind = Literal["token", "reference", "date", "uri"]
 Span = tuple[datetime, datetime]
 
 _DATE = re.compile(
@@ -56,6 +56,8 @@ class Criterion:
                 for choice in self.choices
                 for target in found
             )
+        if self.parameter.kind == "uri":
+            return any(value in self.choices for value in values)
         return any(_token(choice, value) for choice in self.choices for value in values)
 
 

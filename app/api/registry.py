@@ -71,6 +71,14 @@ def _about_patient(name: str, element: str = "subject") -> tuple[Parameter, ...]
     )
 
 
+def _definition(name: str) -> tuple[Parameter, ...]:
+    return (
+        *_EVERY,
+        _token("status", "status", f"{name}-status"),
+        Parameter("url", "uri", ("url",), f"{_R4}/{name}-url"),
+    )
+
+
 _TYPES = (
     ServedType(
         "Patient",
@@ -138,6 +146,17 @@ _TYPES = (
         sorts=("_lastUpdated", "date"),
     ),
     ServedType(
+        "Consent",
+        (
+            *_EVERY,
+            _token("identifier", "identifier", "clinical-identifier"),
+            _reference("patient", "patient", "clinical-patient", "Patient"),
+            _token("status", "status", "Consent-status"),
+            _date("date", "clinical-date", "dateTime"),
+        ),
+        versions="none",
+    ),
+    ServedType(
         "Device",
         (
             *_EVERY,
@@ -154,9 +173,20 @@ _TYPES = (
             _date("recorded", "Provenance-recorded", "recorded"),
         ),
     ),
+    ServedType("ActivityDefinition", _definition("ActivityDefinition"), versions="none"),
+    ServedType("PlanDefinition", _definition("PlanDefinition"), versions="none"),
 )
 
 SERVED = {each.name: each for each in _TYPES}
 
 # A patient's record in the order in which `$everything` gives it.
-RECORD = ("Patient", "CarePlan", "ServiceRequest", "Goal", "Observation", "Provenance", "Device")
+RECORD = (
+    "Patient",
+    "Consent",
+    "CarePlan",
+    "ServiceRequest",
+    "Goal",
+    "Observation",
+    "Provenance",
+    "Device",
+)
