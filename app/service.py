@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 from app import __version__, launch
 from app.api.facade import facade
 from app.api.issuers import Issuers
+from app.api.openapi import api
 from app.assets import ViteAssets
 from app.billing_office.views import office
 from app.clinician.views import clinician
@@ -50,7 +51,9 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
     app.extensions["homestretch_jobs"] = JobQueue(make_celery(context))
     app.extensions["homestretch_issuers"] = Issuers()
     csrf = CSRFProtect(app)
-    for part in (launch.blueprint, clinician, portal, range_portal, office, operations, facade):
+    for part in (launch.blueprint, clinician, portal, range_portal, office, operations):
+        app.register_blueprint(part)
+    for part in (api, facade):
         app.register_blueprint(part)
     csrf.exempt(facade)  # bearer tokens only: a browser adds none by itself
     app.before_request(load_sign_in)

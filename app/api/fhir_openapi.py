@@ -65,7 +65,22 @@ def _in_query(name: str, example: str | None = None) -> dict[str, Any]:
 
 
 _TENANT, _ID = _in_path("tenant"), _in_path("id")
-_PREFER = {"name": "Prefer", "in": "header", "schema": {"type": "string"}}
+_PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "schema": {"enum": ["handling=strict", "handling=lenient"]},
+}
+_PREFER_ASYNC = {
+    "name": "Prefer",
+    "in": "header",
+    "required": True,
+    "schema": {"enum": ["respond-async"]},
+}
+_SINCE = {
+    "name": "_since",
+    "in": "query",
+    "schema": {"type": "string", "format": "date-time"},
+}
 
 
 def _paths_of(served: ServedType) -> dict[str, Any]:
@@ -119,7 +134,8 @@ def _paths_of(served: ServedType) -> dict[str, Any]:
 
 
 def _operations() -> dict[str, Any]:
-    export = [_TENANT, _PREFER, _in_query("_type"), _in_query("_since"), _in_query("_outputFormat")]
+    formats = _choice("_outputFormat", ["application/fhir+ndjson", "ndjson"])
+    export = [_TENANT, _PREFER_ASYNC, _in_query("_type", "Observation"), _SINCE, formats]
     started = {"202": {"description": "Accepted; Content-Location tells where its status is."}}
     status = [_TENANT, _in_path("export")]
     return {
@@ -127,7 +143,7 @@ def _operations() -> dict[str, Any]:
             "get": _operation(
                 "All that is held of a patient",
                 "everything",
-                [_TENANT, _ID, _in_query("_since"), _in_query("_type"), _in_query("_count")],
+                [_TENANT, _ID, _SINCE, _in_query("_type"), _in_query("_count")],
             )
         },
         "/fhir/{tenant}/$export": {
