@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from flask import Response, request
 
-from app.api.holdings import Held
+from app.api.places import Held
 from app.api.problem import FhirProblem, operation_outcome
 from app.api.searching import Page, Pairs
 

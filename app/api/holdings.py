@@ -9,15 +9,29 @@ Practitioner, is referred to by its URL there.
 from __future__ import annotations
 
 import heapq
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
+from app.api.identity import as_ours, device_id, identified, key_of, software
+from app.api.places import (
+    AnySelect,
+    Held,
+    Narrowing,
+    Order,
+    Place,
+    bounded,
+    is_after,
+    of_patients,
+    ordered,
+    placed,
+    rank,
+    subjects,
+)
 from app.api.registry import SERVED
 from app.range_tests import change_since_last, stored_result
 from app.store import (
@@ -48,59 +62,10 @@ from rtm.protocols import load_protocols
 from rtm.range_of_motion import load_movements
 from rtm.session import Session as ExerciseSession
 
-_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_OWN_ID = re.compile(rf"((session|range|program|episode)-{_UUID})(\.[0-9a-f]{{12}})?")
 _ROWS_AT_ONCE = 100
 
 # The day on which an exercise or protocol of the library last changed its meaning.
 LIBRARY_CHANGED = datetime(2026, 11, 24, tzinfo=UTC)
-
-# A Select's type tells its columns, which these functions leave as they are.
-AnySelect = Select[*tuple[Any, ...]]
-
-
-@dataclass(frozen=True, order=True)
-class Place:
-    """Where a resource stands in an order: the instant, its row's key, its number in the row."""
-
-    instant: datetime
-    key: str
-    number: int
-
-
-@dataclass(frozen=True)
-class Held:
-    """A resource with its id and meta, and its place in the order asked for."""
-
-    resource: Resource
-    place: Place
-
-    @property
-    def reference(self) -> str:
-        return f"{self.resource['resourceType']}/{self.resource['id']}"
-
-
-@dataclass(frozen=True)
-class Order:
-    """By the instant that `by` names, from the oldest unless `descending`."""
-
-    by: Literal["_lastUpdated", "date"] = "_lastUpdated"
-    descending: bool = False
-
-
-@dataclass(frozen=True)
-class Narrowing:
-    """What the query leaves out beforehand; every other criterion is met by the resource.
-
-    `patients` (FHIR ids) holds a search to their compartments. `keys` are row keys, `programs`
-    our program ids. `updated` bounds the instants of `_lastUpdated`, its end excluded. None
-    narrows nothing.
-    """
-
-    patients: frozenset[str] | None = None
-    keys: frozenset[str] | None = None
-    programs: frozenset[str] | None = None
-    updated: tuple[datetime | None, datetime | None] = (None, None)
 
 
 @dataclass(frozen=True)
@@ -151,10 +116,10 @@ class Holdings:
         sources = [source(self, narrowing, order, after) for source in _SOURCES[resource_type]]
         # A source keeps its own order, which the database decides; only its name counts between.
         merged = heapq.merge(
-            *sources, key=lambda held: _rank(held.place, order), reverse=order.descending
+            *sources, key=lambda held: rank(held.place, order), reverse=order.descending
         )
         for held in merged:
-            if held.resource["resourceType"] == resource_type and _is_after(held, after, order):
+            if held.resource["resourceType"] == resource_type and is_after(held, after, order):
                 yield held
 
     def results(self, kind: str, subject: str) -> list[Resource]:
@@ -166,12 +131,12 @@ class Holdings:
     # Sources: each gives the resources of its rows, of several types, in order -------------------
 
     def _patients(self, narrowing: Narrowing, order: Order, after: Place | None) -> Iterator[Held]:
-        statement = select(PatientRow).where(*_bounded(PatientRow.seen_at, narrowing))
+        statement = select(PatientRow).where(*bounded(PatientRow.seen_at, narrowing.updated))
         if narrowing.patients is not None:
             statement = statement.where(PatientRow.fhir_id.in_(narrowing.patients))
         if narrowing.keys is not None:
             statement = statement.where(PatientRow.fhir_id.in_(narrowing.keys))
-        statement = _ordered(
+        statement = ordered(
             statement, PatientRow.seen_at, PatientRow.fhir_id, "patient-", order, after
         )
         for row in self._scalars(statement):
@@ -194,15 +159,15 @@ class Holdings:
         statement = (
             select(ProgramRow)
             .join(PatientRow, ProgramRow.patient_id == PatientRow.id)
-            .where(*_bounded(ProgramRow.signed_at, narrowing), *_of_patients(narrowing))
+            .where(*bounded(ProgramRow.signed_at, narrowing.updated), *of_patients(narrowing))
         )
         programs = narrowing.programs
         if narrowing.keys is not None:
-            own = _subjects(narrowing.keys, "program-")
+            own = subjects(narrowing.keys, "program-")
             programs = own if programs is None else programs & own
         if programs is not None:
             statement = statement.where(ProgramRow.program_id.in_(programs))
-        statement = _ordered(
+        statement = ordered(
             statement,
             ProgramRow.signed_at,
             ProgramRow.id,
@@ -226,15 +191,16 @@ class Holdings:
             .where(
                 SessionRow.document.is_not(None),
                 SessionRow.concluded_at.is_not(None),
-                *_bounded(SessionRow.concluded_at, narrowing),
-                *_of_patients(narrowing),
+                *bounded(SessionRow.concluded_at, narrowing.updated),
+                *bounded(SessionRow.started_at, narrowing.begun),
+                *of_patients(narrowing),
             )
         )
         if narrowing.keys is not None:
-            statement = statement.where(SessionRow.id.in_(_subjects(narrowing.keys, "session-")))
+            statement = statement.where(SessionRow.id.in_(subjects(narrowing.keys, "session-")))
         if narrowing.programs is not None:
             statement = statement.where(ProgramRow.program_id.in_(narrowing.programs))
-        statement = _ordered(statement, instant, SessionRow.id, "session-", order, after)
+        statement = ordered(statement, instant, SessionRow.id, "session-", order, after)
         names = _exercise_names()
         for row, patient, program in self._rows(statement):
             session = from_document(ExerciseSession, row.document)
@@ -263,15 +229,16 @@ class Holdings:
             .where(
                 RangeTestRow.status == "measured",
                 RangeTestRow.concluded_at.is_not(None),
-                *_bounded(RangeTestRow.concluded_at, narrowing),
-                *_of_patients(narrowing),
+                *bounded(RangeTestRow.concluded_at, narrowing.updated),
+                *bounded(RangeTestRow.measured_at, narrowing.begun),
+                *of_patients(narrowing),
             )
         )
         if narrowing.keys is not None:
-            statement = statement.where(RangeTestRow.id.in_(_subjects(narrowing.keys, "range-")))
+            statement = statement.where(RangeTestRow.id.in_(subjects(narrowing.keys, "range-")))
         if narrowing.programs is not None:
             statement = statement.where(ProgramRow.program_id.in_(narrowing.programs))
-        statement = _ordered(statement, instant, RangeTestRow.id, "range-", order, after)
+        statement = ordered(statement, instant, RangeTestRow.id, "range-", order, after)
         for row, patient, program in self._rows(statement):
             result = stored_result(row)
             assert result is not None, "a measured test has a result"
@@ -297,11 +264,11 @@ class Holdings:
         statement: AnySelect = (
             select(EpisodeRow, PatientRow)
             .join(PatientRow, EpisodeRow.patient_id == PatientRow.id)
-            .where(*_bounded(EpisodeRow.recorded_at, narrowing), *_of_patients(narrowing))
+            .where(*bounded(EpisodeRow.recorded_at, narrowing.updated), *of_patients(narrowing))
         )
         if narrowing.keys is not None:
-            statement = statement.where(EpisodeRow.id.in_(_subjects(narrowing.keys, "episode-")))
-        statement = _ordered(
+            statement = statement.where(EpisodeRow.id.in_(subjects(narrowing.keys, "episode-")))
+        statement = ordered(
             statement, EpisodeRow.recorded_at, EpisodeRow.id, "episode-", order, after
         )
         for row, patient in self._rows(statement):
@@ -319,7 +286,7 @@ class Holdings:
                 status="active" if episode.end is None else "inactive",
             )
             meta = {"lastUpdated": row.recorded_at.isoformat()}
-            yield Held(_identified(resource, key, meta), Place(row.recorded_at, key, 0))
+            yield Held(identified(resource, key, meta), Place(row.recorded_at, key, 0))
 
     def _exercises(self, narrowing: Narrowing, order: Order, after: Place | None) -> Iterator[Held]:
         yield from _library(map(activity_definition, load_library()), narrowing, order, after)
@@ -340,17 +307,17 @@ class Holdings:
             )
             for version, at in self._rows(statement):
                 first_used[version] = min(at, first_used.get(version, at))
-            in_reach |= {v for v, _ in self._rows(statement.where(*_of_patients(narrowing)))}
+            in_reach |= {v for v, _ in self._rows(statement.where(*of_patients(narrowing)))}
         held = []
         for version, at in first_used.items():
             id_ = device_id(software(version))
             meta = {"versionId": "1", "lastUpdated": at.isoformat()}
-            resource = _identified(device_resource(software(version)), id_, meta)
+            resource = identified(device_resource(software(version)), id_, meta)
             place = Place(at, f"device-{id_}", 0)
             wanted = narrowing.keys is None or id_ in narrowing.keys
             if version in in_reach and wanted:
                 held.append(Held(resource, place))
-        yield from _sorted(held, order, after)
+        yield from placed(held, order, after)
 
     # ---------------------------------------------------------------------------------------------
 
@@ -384,7 +351,7 @@ class Holdings:
             previous=None if earlier is None else from_document(Program, earlier.document),
         )
         meta = {"versionId": str(row.version), "lastUpdated": row.signed_at.isoformat()}
-        return _as_ours(bundle, f"program-{row.program_id}", {}, meta, self.tenant.iss)
+        return as_ours(bundle, f"program-{row.program_id}", {}, meta, self.tenant.iss)
 
     def _results(
         self,
@@ -396,7 +363,7 @@ class Holdings:
     ) -> Iterator[Held]:
         meta = {"versionId": "1", "lastUpdated": updated.isoformat()}
         others = {"Device": device_id(device)}
-        resources = _as_ours(bundle, key, others, meta, self.tenant.iss)
+        resources = as_ours(bundle, key, others, meta, self.tenant.iss)
         for number, resource in enumerate(resources):
             yield Held(resource, Place(at, key, number))
 
@@ -417,51 +384,8 @@ _SOURCES: dict[str, tuple[Source, ...]] = {
 }
 
 
-def key_of(id_: str) -> str:
-    """The key of the row that the resource with this id comes from."""
-    match = _OWN_ID.fullmatch(id_)
-    return match[1] if match else id_
-
-
-def software(version: str | None) -> SoftwareDevice:
-    """The software that measured, in the version that did."""
-    return SoftwareDevice("Homestretch", version or "unknown", "Homestretch")
-
-
-def device_id(device: SoftwareDevice) -> str:
-    return re.sub(r"[^A-Za-z0-9\-.]", "-", f"{device.name}-{device.version}")[:64]
-
-
 def _exercise_names() -> dict[str, str]:
     return {exercise.id: exercise.name["en"] for exercise in load_library()}
-
-
-def _as_ours(
-    bundle: Resource, key: str, others: Mapping[str, str], meta: dict[str, str], iss: str
-) -> list[Resource]:
-    """A transaction's resources with ids of ours, referring to one another by them.
-
-    The first entry gets `key` for its id, the others add to it from their `urn:uuid:`. Types in
-    `others` have an id of their own there, and are left out here.
-    """
-    references: dict[str, str] = {}
-    for number, entry in enumerate(bundle["entry"]):
-        kind = entry["resource"]["resourceType"]
-        digest = entry["fullUrl"].rpartition(":")[2].replace("-", "")[:12]
-        own = others.get(kind, key if number == 0 else f"{key}.{digest}")
-        references[entry["fullUrl"]] = f"{kind}/{own}"
-    resources = []
-    for entry in bundle["entry"]:
-        kind = entry["resource"]["resourceType"]
-        if kind not in others:
-            id_ = references[entry["fullUrl"]].partition("/")[2]
-            resource = _referring(entry["resource"], references, iss)
-            resources.append(_identified(resource, id_, meta))
-    return resources
-
-
-def _identified(resource: Resource, id_: str, meta: Mapping[str, str]) -> Resource:
-    return {**resource, "id": id_, "meta": {**resource.get("meta", {}), **meta}}
 
 
 def _library(
@@ -473,91 +397,10 @@ def _library(
     out = (first and first > LIBRARY_CHANGED) or (last and last <= LIBRARY_CHANGED)
     held = [
         Held(
-            _identified(resource, resource["id"], meta),
+            identified(resource, resource["id"], meta),
             Place(LIBRARY_CHANGED, f"library-{resource['id']}", 0),
         )
         for resource in resources
         if not out and (narrowing.keys is None or resource["id"] in narrowing.keys)
     ]
-    yield from _sorted(held, order, after)
-
-
-def _sorted(held: Iterable[Held], order: Order, after: Place | None) -> list[Held]:
-    beyond = [
-        each
-        for each in held
-        if after is None or (each.place < after if order.descending else each.place > after)
-    ]
-    return sorted(beyond, key=lambda each: each.place, reverse=order.descending)
-
-
-def _referring(value: Any, references: Mapping[str, str], iss: str) -> Any:
-    """A copy whose references lead to what we serve, or else to the EHR."""
-    if isinstance(value, list):
-        return [_referring(part, references, iss) for part in value]
-    if not isinstance(value, dict):
-        return value
-    copy = {name: _referring(part, references, iss) for name, part in value.items()}
-    target = copy.get("reference")
-    if isinstance(target, str):
-        local = references.get(target, target)
-        elsewhere = "://" not in local and local.partition("/")[0] not in SERVED
-        copy["reference"] = f"{iss}/{local}" if elsewhere else local
-    return copy
-
-
-def _bounded(
-    instant: InstrumentedAttribute[Any], narrowing: Narrowing
-) -> list[ColumnElement[bool]]:
-    first, last = narrowing.updated
-    bounds: list[ColumnElement[bool]] = []
-    if first is not None:
-        bounds.append(instant >= first)
-    if last is not None:
-        bounds.append(instant < last)
-    return bounds
-
-
-def _of_patients(narrowing: Narrowing) -> list[ColumnElement[bool]]:
-    if narrowing.patients is None:
-        return []
-    return [PatientRow.fhir_id.in_(narrowing.patients)]
-
-
-def _subjects(keys: frozenset[str], prefix: str) -> frozenset[str]:
-    return frozenset(key.removeprefix(prefix) for key in keys if key.startswith(prefix))
-
-
-def _ordered(
-    statement: AnySelect,
-    instant: InstrumentedAttribute[Any],
-    id_: InstrumentedAttribute[Any],
-    prefix: str,
-    order: Order,
-    after: Place | None,
-) -> AnySelect:
-    """In order of instant and row id, from the row of `after` on (that row included)."""
-    if after is not None:
-        where = instant < after.instant if order.descending else instant > after.instant
-        if after.key.startswith(prefix):
-            own = id_.type.python_type(after.key.removeprefix(prefix))
-            beyond = id_ <= own if order.descending else id_ >= own
-            where = or_(where, and_(instant == after.instant, beyond))
-        elif (prefix < after.key) == order.descending:
-            where = or_(where, instant == after.instant)
-        statement = statement.where(where)
-    if order.descending:
-        return statement.order_by(instant.desc(), id_.desc())
-    return statement.order_by(instant, id_)
-
-
-def _rank(place: Place, order: Order) -> tuple[datetime, str]:
-    """Between sources only the source's part of the key counts; see `Holdings.stream`."""
-    return place.instant, place.key.partition("-")[0]
-
-
-def _is_after(held: Held, after: Place | None, order: Order) -> bool:
-    """Within the row where the last page ended, only what it had not given yet."""
-    if after is None or held.place.key != after.key or held.place.instant != after.instant:
-        return True
-    return held.place.number > after.number
+    yield from placed(held, order, after)

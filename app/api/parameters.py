@@ -44,7 +44,7 @@ class Criterion:
 
     def meets(self, resource: Mapping[str, Any], base: str) -> bool:
         """`base` is this server's URL, which absolute references may begin with."""
-        values = [v for path in self.parameter.elements for v in _values(resource, path)]
+        values = [v for path in self.parameter.elements for v in values_at(resource, path)]
         if self.parameter.kind == "date":
             wanted = [read_date(choice) for choice in self.choices]
             spans = [span for value in values for span in _spans(value)]
@@ -132,17 +132,17 @@ def bounds(criteria: list[Criterion]) -> tuple[datetime | None, datetime | None]
     return max(first, default=None), min(last, default=None)
 
 
-def _values(resource: Any, path: str) -> Iterator[Any]:
+def values_at(resource: Any, path: str) -> Iterator[Any]:
     """Every value at a dotted path, through lists."""
     if isinstance(resource, list):
         for part in resource:
-            yield from _values(part, path)
+            yield from values_at(part, path)
     elif not path:
         yield resource
     elif isinstance(resource, dict):
         name, _, rest = path.partition(".")
         if name in resource:
-            yield from _values(resource[name], rest)
+            yield from values_at(resource[name], rest)
 
 
 def _token(wanted: str, found: Any) -> bool:
@@ -199,6 +199,7 @@ def _span(text: str) -> Span:
 
     Raises:
         ValueError: no date.
+        OverflowError: one outside the years 1 to 9999 in UTC.
     """
     if len(text) == 4:
         year = int(text)
@@ -208,7 +209,7 @@ def _span(text: str) -> Span:
         first = datetime.fromisoformat(f"{text}-01").replace(tzinfo=UTC)
         return first, _later(first, timedelta(days=31)).replace(day=1)
     first = datetime.fromisoformat(text)
-    first = first if first.tzinfo else first.replace(tzinfo=UTC)
+    first = first.astimezone(UTC) if first.tzinfo else first.replace(tzinfo=UTC)
     if len(text) == 10:
         return first, _later(first, timedelta(days=1))
     time = text[11:].replace("Z", "").split("+")[0].split("-")[0]

@@ -4,23 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from app.api.access import Grant, Reach
-from app.api.holdings import Held, Holdings, Narrowing, Order, Place, key_of
-from app.api.parameters import Criterion, bounds, criterion, referred_ids
+from app.api.holdings import Holdings
+from app.api.identity import key_of, keys_in
+from app.api.parameters import Criterion, bounds, criterion, referred_ids, values_at
+from app.api.places import Held, Narrowing, Order, Place
 from app.api.problem import FhirProblem
 from app.api.registry import RECORD, SERVED, ServedType
 
 DEFAULT_COUNT, MOST_COUNT = 50, 200
 
 # What one request may look at: a search that finds little goes on with its next page.
-MOST_SCANNED = 5000
+MOST_SCANNED = 2000
 MOST_INCLUDED = 1000
 
 # References between resources that come from one row, so that one's id names the other's row.
 _WITHIN_A_ROW = ("target", "has-member", "activity-reference", "goal")
+
+# Types whose identifiers begin with the id of their row.
+_IDENTIFIED_BY_ROW = ("CarePlan", "ServiceRequest", "Goal", "Observation", "Consent")
+
+_LONGEST_SESSION = timedelta(days=7)
+_OLDEST = datetime(1900, 1, 1, tzinfo=UTC)
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -208,7 +216,7 @@ def _meets(leg: Leg, held: Held, base: str) -> bool:
 def _narrowing(leg: Leg, base: str) -> Narrowing:
     """What of the criteria the database can already tell."""
     reach, keys, programs = leg.reach, None, None
-    updated = []
+    updated, dated = [], []
     for each in leg.criteria:
         name = each.parameter.name
         if each.parameter.targets == ("Patient",):
@@ -221,9 +229,16 @@ def _narrowing(leg: Leg, base: str) -> Narrowing:
         elif name in _WITHIN_A_ROW:
             ids = (choice.rpartition("/")[2] for choice in each.choices)
             keys = _both(keys, frozenset(key_of(id_) for id_ in ids))
+        elif name == "identifier" and leg.served.name in _IDENTIFIED_BY_ROW:
+            keys = _both(keys, frozenset(key for choice in each.choices for key in keys_in(choice)))
         elif name == "_lastUpdated":
             updated.append(each)
-    return Narrowing(reach.patients, keys, programs, bounds(updated))
+        elif name == "date" and leg.served.name == "Observation":
+            dated.append(each)
+    begun, until = bounds(dated)
+    # What goes on at an instant may have begun before it, though never a week before.
+    since = None if begun is None or begun < _OLDEST else begun - _LONGEST_SESSION
+    return Narrowing(reach.patients, keys, programs, bounds(updated), (since, until))
 
 
 def _both(some: frozenset[str] | None, more: frozenset[str]) -> frozenset[str]:
@@ -318,15 +333,7 @@ def _referring(
 
 def _references(resource: dict[str, Any], elements: Sequence[str]) -> Iterator[str]:
     for path in elements:
-        values: list[Any] = [resource]
-        for name in path.split("."):
-            values = [
-                inner
-                for value in values
-                if isinstance(value, dict) and name in value
-                for inner in (value[name] if isinstance(value[name], list) else [value[name]])
-            ]
-        for value in values:
+        for value in values_at(resource, path):
             if isinstance(value, dict) and isinstance(value.get("reference"), str):
                 yield value["reference"]
 

@@ -220,12 +220,21 @@ def test_a_search_finds_what_meets_every_parameter(system: Reader, query: str, c
     assert "entry" not in total
 
 
-def test_an_observation_is_found_by_its_identifiers(system: Reader) -> None:
-    for observation in system.found("Observation"):
-        one = observation["identifier"][0]
-        token = quote(f"{one['system']}|{one['value']}", safe="")
-        assert system.found(f"Observation?identifier={token}") == [observation]
-        assert system.found(f"Observation?_id={observation['id']}") == [observation]
+@pytest.mark.parametrize("kind", sorted(set(SERVED) - {"Patient"}))
+def test_a_resource_is_found_by_its_id_and_identifier(system: Reader, kind: str) -> None:
+    for resource in system.found(kind)[:20]:
+        assert system.found(f"{kind}?_id={resource['id']}") == [resource]
+        if SERVED[kind].parameter("identifier") is not None:
+            one = resource["identifier"][0]
+            token = quote(f"{one['system']}|{one['value']}", safe="")
+            assert system.found(f"{kind}?identifier={token}") == [resource]
+            assert system.found(f"{kind}?identifier={quote(one['value'])}") == [resource]
+
+
+def test_a_patient_is_found_by_the_record_number(system: Reader) -> None:
+    patient = system.get(f"Patient/{SAMUEL}").json()
+    number = quote(patient["identifier"][0]["value"])
+    assert system.found(f"Patient?identifier={number}") == [patient]
 
 
 def test_observations_are_found_by_their_plan(system: Reader) -> None:
@@ -305,6 +314,21 @@ def test_a_value_that_cannot_be_used_is_a_400(system: Reader, query: str) -> Non
     answer = system.get(f"Observation?{query}")
     assert answer.status_code == 400
     assert outcome(answer)
+
+
+@pytest.mark.parametrize("name", ["date", "_lastUpdated"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "0001",
+        "ge0001-01-01",
+        "lt0001-01-01T00:00:00%2B05:00",
+        "9999",
+        "gt9999-12-31T23:59:59-05:00",
+    ],
+)
+def test_the_ends_of_time_break_nothing(system: Reader, name: str, value: str) -> None:
+    assert system.get(f"Observation?{name}={value}").status_code in (200, 400)
 
 
 def test_a_page_has_a_limit(system: Reader) -> None:
