@@ -43,7 +43,7 @@ app/web/node_modules/.installed: app/web/package.json app/web/package-lock.json 
 	cd app/web && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-$(WEB): app/web/node_modules/.installed $(shell find app/web/src app/web/*.ts -type f 2>/dev/null)
+$(WEB): app/web/node_modules/.installed $(MODEL) $(shell find app/web/src app/web/*.ts -type f 2>/dev/null)
 	cd app/web && npm run --silent build
 	@touch $@
 

@@ -25,6 +25,7 @@ from app.context import Context, open_context
 from app.error_pages import error_page
 from app.jobs.queue import JobQueue, make_celery
 from app.operations.views import operations
+from app.patient.live_views import live_portal
 from app.patient.range_views import range_portal
 from app.patient.views import portal
 from app.sign_in import load_sign_in
@@ -51,9 +52,17 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
     app.extensions["homestretch_jobs"] = JobQueue(make_celery(context))
     app.extensions["homestretch_issuers"] = Issuers()
     csrf = CSRFProtect(app)
-    for part in (launch.blueprint, clinician, portal, range_portal, office, operations):
-        app.register_blueprint(part)
-    for part in (api, facade):
+    for part in (
+        launch.blueprint,
+        clinician,
+        portal,
+        live_portal,
+        range_portal,
+        office,
+        operations,
+        api,
+        facade,
+    ):
         app.register_blueprint(part)
     csrf.exempt(facade)  # bearer tokens only: a browser adds none by itself
     app.before_request(load_sign_in)
@@ -77,11 +86,15 @@ def _cookie_policy(settings: Settings) -> dict[str, Any]:
     return {"SESSION_COOKIE_SAMESITE": "Lax"}
 
 
+# Where the pose estimator is compiled: the page and the worker that it starts.
+_WEB_ASSEMBLY = ("live_portal", "assets")
+
+
 def _secure_headers(settings: Settings) -> Any:
     policy = "; ".join(
         (
             "default-src 'self'",
-            "script-src 'self'",
+            "script-src 'self'{more}",
             "style-src 'self'",
             "img-src 'self' data:",
             "object-src 'none'",
@@ -92,7 +105,8 @@ def _secure_headers(settings: Settings) -> Any:
     )
 
     def add(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = policy
+        more = " 'wasm-unsafe-eval'" if request.blueprint in _WEB_ASSEMBLY else ""
+        response.headers["Content-Security-Policy"] = policy.format(more=more)
         response.headers["Referrer-Policy"] = "no-referrer"
         response.headers["X-Content-Type-Options"] = "nosniff"
         if "Cache-Control" not in response.headers:

@@ -17,7 +17,7 @@ from app.sign_in import SignIn
 from app.store import PatientRow, SessionRow
 from rtm.exercises import Exercise, Side, load_library
 from rtm.exercises.drawing import draw
-from rtm.program import PrescribedExercise, Program
+from rtm.program import Dose, PrescribedExercise, Program
 from rtm.session import ExerciseResult, Session
 from vision.coach import cues
 
@@ -33,6 +33,7 @@ class TodayLine:
     side: Side
     name: str
     steps: tuple[str, ...]
+    dose: Dose
     dose_text: str
     note: str
     done: bool
@@ -83,6 +84,19 @@ class ResultPage:
     @property
     def count_note(self) -> str:
         return "counted" if self.result else "as you told us"
+
+    @property
+    def count_differs_text(self) -> str | None:
+        """Where the coach on the device had counted otherwise."""
+        live = self.row.repetitions_reported
+        if self.session is None or self.result is None or live is None:
+            return None
+        if live == self.session.repetition_count:
+            return None
+        return (
+            f"Your device counted {live} as you went. We looked again at the whole session "
+            f"and counted {self.session.repetition_count}. That is the number we keep."
+        )
 
 
 def read_today(context: Context, sign_in: SignIn) -> Today:
@@ -155,6 +169,7 @@ def _line(line: PrescribedExercise, done: bool) -> TodayLine:
         side=line.side,
         name=exercise.name["en"],
         steps=exercise.steps["en"],
+        dose=line.dose,
         dose_text=_dose_in_plain_words(line),
         note=line.note,
         done=done,

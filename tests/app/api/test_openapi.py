@@ -63,12 +63,21 @@ def routes(world: World) -> dict[str, set[str]]:
     return found
 
 
+def _resolved(parameter: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = parameter
+    if "$ref" in parameter:
+        name = parameter["$ref"].removeprefix("#/components/parameters/")
+        found = openapi_document()["components"]["parameters"][name]
+    return found
+
+
 def test_every_documented_operation_is_a_route_with_these_parameters(record: World) -> None:
     known = routes(record)
     for path, item in openapi_document()["paths"].items():
         for method, operation in item.items():
             assert method.upper() in known.get(path, ()), (path, method)
-            named = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "path"}
+            parameters = [_resolved(p) for p in operation.get("parameters", ())]
+            named = {p["name"] for p in parameters if p["in"] == "path"}
             assert named == set(re.findall(r"{(\w+)}", path)), path
 
 
