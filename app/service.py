@@ -16,6 +16,7 @@ from werkzeug.exceptions import HTTPException
 from app import __version__, launch
 from app.assets import ViteAssets
 from app.billing_office.views import office
+from app.clinician.time_views import chart_time
 from app.clinician.views import clinician
 from app.config import Settings
 from app.context import Context, open_context
@@ -47,7 +48,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
     app.extensions["homestretch"] = context
     app.extensions["homestretch_jobs"] = JobQueue(make_celery(context))
     CSRFProtect(app)
-    for part in (launch.blueprint, clinician, portal, range_portal, office, operations):
+    for part in (launch.blueprint, clinician, chart_time, portal, range_portal, office, operations):
         app.register_blueprint(part)
     app.before_request(load_sign_in)
     app.after_request(_secure_headers(settings))
