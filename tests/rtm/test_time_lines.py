@@ -116,22 +116,24 @@ def test_shortening_must_leave_something_and_less_than_there_was(seconds: int) -
         shortened([beat("a", 0, 60)], seconds)
 
 
-fractions = st.integers(1, 90_000_000).map(lambda us: us / 1_000_000)
+MICROSECOND = timedelta(microseconds=1)
+microseconds = st.integers(1, 90_000_000)
 
 
 @given(
-    gaps=st.lists(st.tuples(fractions, fractions), min_size=1, max_size=12),
+    gaps=st.lists(st.tuples(microseconds, microseconds), min_size=1, max_size=12),
     overlap=st.booleans(),
     share=st.integers(1, 99),
 )
 def test_what_is_left_after_shortening_is_exactly_as_long_as_was_asked_for(
-    gaps: list[tuple[float, float]], overlap: bool, share: int
+    gaps: list[tuple[int, int]], overlap: bool, share: int
 ) -> None:
-    beats, at = [], 0.0
+    beats, at = [], NINE
     for n, (pause, length) in enumerate(gaps):
-        begin = at + (-0.5 * length if overlap else pause)
-        beats.append(beat(f"{n}", begin, begin + max(length, 1.0)))
-        at = begin + max(length, 1.0)
+        begin = at + (-length // 2 if overlap else pause) * MICROSECOND
+        at = begin + max(length, 1_000_000) * MICROSECOND
+        whole_s = int((at - begin).total_seconds())
+        beats.append(replace(beat(f"{n}", 0, 1), start=begin, end=at, seconds=whole_s))
     whole = seconds_of(without_overlap(beats))
     seconds = whole * share // 100
     if not 0 < seconds < whole:
