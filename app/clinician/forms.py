@@ -167,9 +167,9 @@ class CorrectTalkForm(FlaskForm):  # type: ignore[misc]
     )
 
 
-def back_with_errors(form: Any, endpoint: str = "clinician.chart") -> Response:
-    """To the page of `endpoint`, which says what was wrong."""
+def back_with_errors(form: Any) -> Response:
+    """To the chart, which says what was wrong."""
     for field, errors in form.errors.items():
         label = getattr(form, field).label.text if field else "Form"
         flash(f"{label}: {' '.join(str(error) for error in errors)}", "error")
-    return redirect(url_for(endpoint))
+    return redirect(url_for("clinician.chart"))

@@ -277,7 +277,7 @@ def _back_to_stretches(form: ConfirmForm) -> Response:
 def _time_form(line: TimeLine) -> CorrectTimeForm:
     return CorrectTimeForm(
         entries=" ".join(line.entry_ids),
-        minutes=line.seconds // 60,
+        minutes=line.seconds // 60 or None,
         activity=activity_key(line.activity),
         date=line.local_date,
     )

@@ -173,10 +173,8 @@ def _write(
         )
         *by_timer, by_hand = story.minutes
         for index, minutes in enumerate(by_timer):
-            day = start + timedelta(days=4 + 7 * index)
-            _work_on_the_chart(
-                db, patient, therapist, datetime.combine(day, visits_at, zone), minutes
-            )
+            begins = datetime.combine(start + timedelta(days=4 + 7 * index), visits_at, zone)
+            _work_on_the_chart(db, patient, therapist, begins, minutes)
         rtm_book.record_manual_time(
             db,
             patient.id,

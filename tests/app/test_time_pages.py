@@ -494,6 +494,15 @@ def test_a_correction_that_can_not_be_made_records_nothing_and_says_why(
     assert ledger_of(world).corrections == ()
 
 
+def test_of_less_than_a_minute_the_activity_can_be_corrected(world: World) -> None:
+    browser = monitored(world, SAMUEL)
+    work(world, (0, 0.5))
+    browser.submit(time_page(world, browser), {})
+    browser.submit(correct_page(world, browser), {"activity": "documentation", "reason": "typo"})
+    (entry,) = countable(ledger_of(world), date(2026, 11, 24)).time
+    assert (entry.seconds, entry.activity) == (30, "documentation: documented the decision")
+
+
 def test_a_correction_of_what_changed_meanwhile_is_refused(world: World) -> None:
     browser = monitored(world, SAMUEL)
     work(world, (0, 5))

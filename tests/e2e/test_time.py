@@ -148,6 +148,23 @@ def test_sixty_seconds_after_the_last_input_the_time_stands_still(world: World, 
     assert second[0] - first[1] > timedelta(minutes=4)
 
 
+def test_time_that_could_not_be_sent_is_sent_before_the_work_is_finished(
+    world: World, page: Page
+) -> None:
+    monitored(world, SAMUEL)
+    set_back(page, 10)
+    open_chart(world, page, SAMUEL)
+    page.route("**/chart/time/heartbeat", lambda route: route.abort())
+    work_for(page, 2)
+    expect(page.get_by_text("not saved yet: no connection")).to_be_visible()
+    page.get_by_role("button", name="Finish and confirm").click()
+    expect(page.get_by_role("button", name="Finish and confirm")).to_be_visible()
+    assert ledger_of(world, SAMUEL).time == ()
+    page.unroute("**/chart/time/heartbeat")
+    page.get_by_role("button", name="Finish and confirm").click()
+    expect(page.locator("fieldset strong")).to_have_text(re.compile(r"^1:\d\d$"))
+
+
 def test_two_tabs_with_two_patients_never_count_the_same_moment(
     world: World, chromium: Browser
 ) -> None:

@@ -14,7 +14,15 @@ const WORDS: Record<ClockState, string> = {
 };
 
 /** What the server would not take: sending it again would not help. */
-class Refused extends Error {}
+class Refused extends Error {
+  constructor(status: number) {
+    super(
+      status === 422
+        ? "not saved: is this computer's clock right?"
+        : "not saved: open this chart in the EHR again",
+    );
+  }
+}
 
 export function startChartTimer(element: HTMLElement, state: HTMLElement | null): void {
   const url = element.dataset.heartbeatUrl;
@@ -23,28 +31,32 @@ export function startChartTimer(element: HTMLElement, state: HTMLElement | null)
   const waitingMs = Number(element.dataset.waitingS ?? 0) * 1000;
   const clock = new OneTabClock(new ActivityClock(IDLE_MS), IDLE_MS, navigator.locks);
   const unsent: Interval[] = [];
+  const underWay = new Set<Promise<void>>();
   let problem = "";
 
-  const send = async (): Promise<boolean> => {
+  const deliver = async (interval: Interval): Promise<void> => {
+    try {
+      await post(url, patient, interval);
+      problem = "";
+    } catch (error) {
+      const refused = error instanceof Refused;
+      if (!refused) unsent.push(interval); // tried again with the next
+      problem = refused ? error.message : "not saved yet: no connection";
+    }
+  };
+  const send = (): void => {
     unsent.push(...clock.take());
-    const sending = unsent.splice(0).map(async (interval) => {
-      try {
-        await post(url, patient, interval);
-        problem = "";
-      } catch (error) {
-        if (!(error instanceof Refused)) unsent.push(interval); // tried again with the next
-        problem = "not saved: open this chart in the EHR again";
-      }
-    });
-    await Promise.all(sending);
-    return problem === "";
+    for (const interval of unsent.splice(0)) {
+      const delivery = deliver(interval).finally(() => underWay.delete(delivery));
+      underWay.add(delivery);
+    }
   };
   const input = () => {
     if (!document.hidden) clock.input();
   };
   const stop = () => {
     clock.pause();
-    void send();
+    send();
   };
 
   input(); // opening the chart is something done
@@ -55,7 +67,7 @@ export function startChartTimer(element: HTMLElement, state: HTMLElement | null)
     if (document.hidden) stop();
   });
   addEventListener("pagehide", stop);
-  setInterval(() => void send(), SEND_EVERY_MS);
+  setInterval(send, SEND_EVERY_MS);
   setInterval(() => {
     clock.tick();
     element.textContent = minutes(waitingMs + clock.elapsed());
@@ -65,9 +77,10 @@ export function startChartTimer(element: HTMLElement, state: HTMLElement | null)
   const finish = document.querySelector<HTMLFormElement>("form[data-finish-work]");
   finish?.addEventListener("submit", (event) => {
     event.preventDefault();
-    clock.pause();
-    void send().then((saved) => {
-      if (saved) finish.submit();
+    stop();
+    // What can still be saved is saved before the page that shows it.
+    void Promise.all(underWay).then(() => {
+      if (unsent.length === 0) finish.submit();
     });
   });
 }
@@ -90,7 +103,7 @@ async function post(url: string, patient: number, interval: Interval): Promise<v
     }),
   });
   if (response.status >= 500) throw new Error(`the server answered ${response.status}`);
-  if (!response.ok) throw new Refused(`the server answered ${response.status}`);
+  if (!response.ok) throw new Refused(response.status);
 }
 
 function minutes(ms: number): string {
