@@ -13,11 +13,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from app.rtm_book import read_episodes, read_ledgers
-from app.store import ClaimLineRow, LedgerFactRow, PatientRow, PractitionerRow, Tenant
+from app.store import (
+    ClaimExportRow,
+    ClaimLineRow,
+    LedgerFactRow,
+    PatientRow,
+    PractitionerRow,
+    Tenant,
+)
 from billing.account import Account, Billed, BusyTime, EarlierEpisode, Entity
 from billing.payers import MEDICARE, UNKNOWN_PAYER, load_payers
 from rtm.episode import Episode
-from rtm.ledger import Ledger, ProviderKind
+from rtm.ledger import Ledger, ProviderKind, TimeEntry
 
 # The claim filing type of Medicare in the Source of Payment Typology (PHDSC/NAHDO).
 _MEDICARE_TYPES = ("1", "11", "111", "12", "MEDICARE")
@@ -124,19 +131,24 @@ def _billed(db: Session, patient_ids: Sequence[int]) -> dict[int, list[Billed]]:
             ClaimLineRow.service_date,
             ClaimLineRow.code,
             ClaimLineRow.units,
-        ).where(ClaimLineRow.patient_id.in_(patient_ids), ClaimLineRow.released_at.is_(None))
+            ClaimLineRow.episode_id,
+            ClaimExportRow.exported_at,
+        )
+        .join(ClaimExportRow, ClaimExportRow.id == ClaimLineRow.export_id)
+        .where(ClaimLineRow.patient_id.in_(patient_ids), ClaimLineRow.released_at.is_(None))
     )
     billed: dict[int, list[Billed]] = {}
-    for patient_id, day, code, units in rows:
-        billed.setdefault(patient_id, []).append(Billed(day, code, units))
+    for patient_id, day, code, units, episode_id, left_at in rows:
+        line = Billed(day, code, units, episode_id=episode_id, left_at=left_at)
+        billed.setdefault(patient_id, []).append(line)
     return billed
 
 
 def _busy(db: Session, patient_ids: Sequence[int]) -> dict[int, list[BusyTime]]:
-    """What the same people logged for other patients over the same minutes."""
+    """What the same people logged for other patients over the same minutes, as it stands."""
     own, other = aliased(LedgerFactRow), aliased(LedgerFactRow)
     rows = db.execute(
-        select(own.patient_id, other.id, other.npi, other.began_at, other.ended_at)
+        select(own.patient_id, other.episode_id, other.npi, other.began_at, other.ended_at)
         .join(
             other,
             (other.npi == own.npi)
@@ -146,13 +158,22 @@ def _busy(db: Session, patient_ids: Sequence[int]) -> dict[int, list[BusyTime]]:
         )
         .where(own.patient_id.in_(patient_ids))
         .distinct()
-    )
+    ).all()
+    # A row may be of an entry that was corrected or retracted since; what stands is known by span.
+    standing = {
+        (episode_id, entry.npi, entry.start, entry.end): entry.id
+        for episode_id, ledger in read_ledgers(db, list({row.episode_id for row in rows})).items()
+        for entry in ledger.facts()
+        if isinstance(entry, TimeEntry)
+    }
     busy: dict[int, list[BusyTime]] = {}
-    for patient_id, fact_id, npi, began_at, ended_at in rows:
+    for patient_id, episode_id, npi, began_at, ended_at in rows:
         assert npi is not None, "the join is on it"
         assert began_at is not None, "the join is on it"
         assert ended_at is not None, "the join is on it"
-        busy.setdefault(patient_id, []).append(BusyTime(fact_id, npi, began_at, ended_at))
+        entry_id = standing.get((episode_id, npi, began_at, ended_at))
+        if entry_id is not None:
+            busy.setdefault(patient_id, []).append(BusyTime(entry_id, npi, began_at, ended_at))
     return busy
 
 

@@ -17,6 +17,7 @@ from app import __version__, launch
 from app.assets import ViteAssets
 from app.billing_office.claim_views import office_claims
 from app.billing_office.views import office
+from app.clinician.time_views import chart_time
 from app.clinician.views import clinician
 from app.config import Settings
 from app.context import Context, open_context
@@ -52,6 +53,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
     parts = (
         launch.blueprint,
         clinician,
+        chart_time,
         portal,
         live_portal,
         range_portal,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from billing.account import Account, Block, Charge, Reason, Shortfall
@@ -12,7 +12,13 @@ from billing.attribution import THERAPISTS, Attributed
 from billing.device_periods import Findings, rules_not_loaded
 from billing.payers import PayerProfile
 from billing.rules import CodeRule, Rules, RuleSet
-from rtm.ledger import Interaction, Stretch, without_overlap
+from rtm.ledger import Interaction, Stretch, TimeEntry, person_of, seconds_of, without_overlap
+
+_CONFIRMATION = "confirmation"
+_CONFIRMATION_SOURCE = (
+    "house policy: the timer's time is a proposal until the person whose time it is signs it;"
+    " fairpath.ai RTM red flags: minutes that nobody vouches for do not count"
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ def management(
     talk_days = {
         talk.id: talk.at.astimezone(account.time_zone).date() for talk in facts.interactions
     }
-    touched = {month_of(entry.local_date).first for entry in facts.time}
+    touched = {month_of(entry.local_date).first for entry in (*facts.time, *facts.unconfirmed)}
     touched |= {month_of(day).first for day in talk_days.values()}
     for first in sorted(touched):
         month = month_of(first)
@@ -67,11 +73,12 @@ def management(
             continue
         # Sorted by day, so that the first live talk is the first in time.
         work = without_overlap(entries, attributed.visits, attributed.taken_from)
+        waiting = _waiting(rule_set, month, attributed, entries, work)
         done = _month(
             account, rule_set, payer, month, work, _live(rule_set, payer, talks), talk_days
         )
-        charges += done.charges
-        shortfalls += done.shortfalls
+        charges += [_held_for(waiting, charge) for charge in done.charges]
+        shortfalls += [*done.shortfalls, *waiting]
         blocked += done.blocked
     return Findings(tuple(charges), tuple(shortfalls), tuple(blocked))
 
@@ -97,11 +104,8 @@ def _month(
     live: Sequence[Interaction],
     talk_days: dict[str, date],
 ) -> Findings:
-    minutes = int(sum(stretch.seconds for stretch in work) // 60)
-    tiers = sorted(
-        (r for r in rule_set.of_period("month") if r.add_on_to is None),
-        key=lambda r: r.minimum_minutes,
-    )
+    minutes = _minutes(work)
+    tiers = _tiers(rule_set)
     met = next((rule for rule in tiers if _within(rule, minutes)), None)
     missing = _missing(account, rule_set, tiers, met, month, minutes, bool(live))
     if met is None or (met.interaction and not live):
@@ -137,6 +141,86 @@ def _month(
     first_talk = talk_days[live[0].id] if live else month.first
     charges = _lines(account, rule_set, payer, month, blocks, facts, further, first_talk)
     return Findings(tuple(charges), missing, ())
+
+
+def _waiting(
+    rule_set: RuleSet,
+    month: Month,
+    attributed: Attributed,
+    entries: Sequence[TimeEntry],
+    work: Sequence[Stretch],
+) -> list[Shortfall]:
+    """The month's time that waits for a signature, by person, under the code it would earn."""
+    waiting = [entry for entry in attributed.facts.unconfirmed if entry.local_date in month]
+    if not waiting:
+        return []
+    all_signed = without_overlap([*entries, *waiting], attributed.visits, attributed.taken_from)
+    now, then = _units(rule_set, _minutes(work)), _units(rule_set, _minutes(all_signed))
+    gained = [code for code, units in then.items() if units > now.get(code, 0)]
+    shown = (gained or list(then) or [rule.code for rule in _tiers(rule_set)])[-1]
+    shortfalls = []
+    for person in dict.fromkeys(person_of(entry) for entry in waiting):
+        theirs = [entry for entry in waiting if person_of(entry) == person]
+        alone = without_overlap(theirs, attributed.visits, attributed.taken_from)
+        seconds = seconds_of(alone)
+        facts: dict[str, object] = {
+            "entries": [entry.id for entry in theirs],
+            "seconds": seconds,
+            "would_give": {code: then[code] for code in gained},
+        }
+        needs = f"{_in_words(seconds)} of chart time to be confirmed by {person}"
+        shortfalls.append(
+            Shortfall(
+                shown,
+                needs,
+                month.last,
+                rule=_CONFIRMATION,
+                facts=facts,
+                source=_CONFIRMATION_SOURCE,
+                any_time=True,
+            )
+        )
+    return shortfalls
+
+
+def _in_words(seconds: int) -> str:
+    count, unit = (seconds // 60, "minute") if seconds >= 60 else (seconds, "second")
+    return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
+def _units(rule_set: RuleSet, minutes: int) -> dict[str, int]:
+    """The units of each management code that so many minutes give."""
+    met = next((rule for rule in _tiers(rule_set) if _within(rule, minutes)), None)
+    if met is None:
+        return {}
+    add_on = next((r for r in rule_set.of_period("month") if r.add_on_to == met.code), None)
+    if add_on is None or add_on.each_minutes is None:
+        return {met.code: 1}
+    further = (minutes - met.minimum_minutes) // add_on.each_minutes
+    return {met.code: 1, add_on.code: further} if further else {met.code: 1}
+
+
+def _held_for(waiting: Sequence[Shortfall], charge: Charge) -> Charge:
+    """A look first where a signature would change what the month gives: a code that has left
+    keeps a higher one of the same month from leaving."""
+    changing = [short for short in waiting if short.facts["would_give"]]
+    if not changing:
+        return charge
+    facts = {"waits_for": [short.needs for short in changing]}
+    reason = Reason("review.confirmation", facts, _CONFIRMATION_SOURCE)
+    return replace(charge, reasons=(*charge.reasons, reason))
+
+
+def _tiers(rule_set: RuleSet) -> list[CodeRule]:
+    """The base codes of a month, the one with the fewest minutes first."""
+    return sorted(
+        (rule for rule in rule_set.of_period("month") if rule.add_on_to is None),
+        key=lambda rule: rule.minimum_minutes,
+    )
+
+
+def _minutes(work: Sequence[Stretch]) -> int:
+    return seconds_of(work) // 60
 
 
 def _supervision(rule_set: RuleSet, work: Sequence[Stretch]) -> list[Reason]:
