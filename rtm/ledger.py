@@ -128,27 +128,48 @@ class Ledger:
         return _standing(self)[0]
 
 
-def _standing(ledger: Ledger) -> tuple[tuple[Fact, ...], tuple[FactProblem, ...]]:
-    """The standing facts, and the facts and corrections that can't be told apart or applied."""
+@dataclass(frozen=True)
+class FactHistory:
+    """A fact as first recorded, the corrections that changed it, in order, and what stands."""
+
+    original: Fact
+    corrections: tuple[Correction, ...]
+    standing: Fact | None
+
+
+def histories(ledger: Ledger) -> tuple[tuple[FactHistory, ...], tuple[FactProblem, ...]]:
+    """What became of each fact, in the order of the first record.
+
+    The problems name the facts and corrections that can't be told apart or applied.
+    """
     problems: list[FactProblem] = []
-    current: dict[str, Fact | None] = {}
+    found: dict[str, FactHistory] = {}
     recorded: list[Fact] = [*ledger.days, *ledger.time, *ledger.interactions]
     for fact in recorded:
-        if fact.id in current:
+        if fact.id in found:
             problems.append(FactProblem(fact.id, "a second fact bears this id"))
             continue
-        current[fact.id] = fact
-    first_id = {fact_id: fact_id for fact_id in current}
+        found[fact.id] = FactHistory(fact, (), fact)
+    first_id = {fact_id: fact_id for fact_id in found}
     for correction in _in_order(ledger.corrections, problems):
         root = first_id.get(correction.corrects)
-        why = _misfit(current, root, correction)
-        if root is None or why:
+        so_far = None if root is None else found[root]
+        why = _misfit(so_far, correction)
+        if root is None or so_far is None or why:
             problems.append(FactProblem(correction.id, why))
             continue
-        current[root] = correction.replacement
-        if correction.replacement is not None:
-            first_id[correction.replacement.id] = root
-    return tuple(fact for fact in current.values() if fact is not None), tuple(problems)
+        replacement = correction.replacement
+        applied = (*so_far.corrections, correction)
+        found[root] = FactHistory(so_far.original, applied, replacement)
+        if replacement is not None:
+            first_id[replacement.id] = root
+    return tuple(found.values()), tuple(problems)
+
+
+def _standing(ledger: Ledger) -> tuple[tuple[Fact, ...], tuple[FactProblem, ...]]:
+    """The standing facts, and the facts and corrections that can't be told apart or applied."""
+    found, problems = histories(ledger)
+    return tuple(fact.standing for fact in found if fact.standing is not None), problems
 
 
 def _in_order(corrections: Sequence[Correction], problems: list[FactProblem]) -> list[Correction]:
@@ -160,11 +181,11 @@ def _in_order(corrections: Sequence[Correction], problems: list[FactProblem]) ->
     return sorted(aware, key=lambda correction: (correction.at, correction.id))
 
 
-def _misfit(current: dict[str, Fact | None], root: str | None, correction: Correction) -> str:
+def _misfit(so_far: FactHistory | None, correction: Correction) -> str:
     """Why `correction` can't be applied, or nothing."""
-    if root is None:
+    if so_far is None:
         return f"corrects {correction.corrects}, which is not in the ledger"
-    standing, replacement = current[root], correction.replacement
+    standing, replacement = so_far.standing, correction.replacement
     if standing is not None and replacement is not None and type(standing) is not type(replacement):
         kinds = f"{type(standing).__name__} by a {type(replacement).__name__}"
         return f"would replace the {kinds}"
