@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -218,20 +218,29 @@ def _by_therapist(work: Sequence[Stretch]) -> bool:
     return any(stretch.by in THERAPISTS for stretch in work)
 
 
+@dataclass(frozen=True)
+class FilledUnits:
+    """What a month's work fills, by code and assistant modifier (one line each), and the rest."""
+
+    lines: Mapping[tuple[str, str | None], Sequence[Unit]]
+    rest: tuple[Stretch, ...]
+
+
 def filled_units(
     account: Account, rule_set: RuleSet, payer: PayerProfile, work: Sequence[Stretch]
-) -> dict[tuple[str, str | None], list[Unit]]:
-    """The units that a month's work fills, by code and assistant modifier: one line each."""
+) -> FilledUnits:
+    """The units that `work` fills; none where it reaches no threshold."""
+    units, rest = _units(rule_set, work)
     grouped: dict[tuple[str, str | None], list[Unit]] = {}
-    for unit in _units(rule_set, work):
+    for unit in units:
         used = payer.settings.therapy_modifiers
         modifier = _assistant_modifier(account, rule_set, unit) if used else None
         grouped.setdefault((unit.rule.code, modifier), []).append(unit)
-    return grouped
+    return FilledUnits(grouped, tuple(rest))
 
 
-def _units(rule_set: RuleSet, work: Sequence[Stretch]) -> list[Unit]:
-    """The units of the month, each with the stretches of work that fill it.
+def _units(rule_set: RuleSet, work: Sequence[Stretch]) -> tuple[list[Unit], list[Stretch]]:
+    """The units of the month, each with the stretches of work that fill it, and what is left.
 
     Work is taken in the order of time: the first minutes fill the base code, each further
     complete `each_minutes` one unit of its add-on (house policy; no source says how to split).
@@ -239,10 +248,10 @@ def _units(rule_set: RuleSet, work: Sequence[Stretch]) -> list[Unit]:
     minutes = _whole_minutes(work)
     met = _met(_tiers(rule_set), minutes)
     if met is None:
-        return []
+        return [], list(work)
     add_on = next((r for r in rule_set.of_period("month") if r.add_on_to == met.code), None)
     if add_on is None or add_on.each_minutes is None:
-        return [Unit(met, tuple(work))]
+        return [Unit(met, tuple(work))], []
     further = (minutes - met.minimum_minutes) // add_on.each_minutes
     sizes = [(met, met.minimum_minutes * 60.0)] + [(add_on, add_on.each_minutes * 60.0)] * further
     units = []
@@ -250,7 +259,7 @@ def _units(rule_set: RuleSet, work: Sequence[Stretch]) -> list[Unit]:
     for rule, seconds in sizes:
         parts, rest = _take(rest, seconds)
         units.append(Unit(rule, tuple(parts)))
-    return units
+    return units, rest
 
 
 def _take(work: list[Stretch], seconds: float) -> tuple[list[Stretch], list[Stretch]]:
@@ -279,7 +288,7 @@ def _lines(
 ) -> list[Charge]:
     """One charge a code and assistant modifier, units added up."""
     charges = []
-    for (code, modifier), group in filled_units(account, rule_set, payer, work).items():
+    for (code, modifier), group in filled_units(account, rule_set, payer, work).lines.items():
         rule = group[0].rule
         reasons = [Reason(f"{rule_set.id}.{code}.minutes", facts, rule.source)]
         if modifier:
