@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.billing_office.claim_book import keep_claim
 from app.billing_office.claims import build_claim
 from app.billing_office.month import (
     BadMonth,
@@ -40,6 +41,15 @@ _BATCH = 500
 
 class ExportRefused(ValueError):
     """Nothing can be exported; the message says why."""
+
+
+@dataclass(frozen=True)
+class _Leaving:
+    """A claim that may leave, the month it is of, and the warnings that go with it."""
+
+    item: PatientMonth
+    claim: Claim
+    findings: tuple[ScrubFinding, ...]
 
 
 @dataclass(frozen=True)
@@ -82,8 +92,8 @@ def export_month(context: Context, tenant_id: str, month: str, format_: str) -> 
         if not ready:
             return _again(db, month, format_, held)
         counter.value += 1
-        claims = [claim for _, claim in ready]
-        content = _write(claims, format_, tenant, counter.value, now, [i for i, _ in ready])
+        claims = [leaving.claim for leaving in ready]
+        content = _write(claims, format_, tenant, counter.value, now, [r.item for r in ready])
         _record(db, context, month, format_, counter.value, content, ready)
         return ExportDone(
             content=content,
@@ -120,9 +130,9 @@ def _without_review(months: Sequence[PatientMonth]) -> tuple[list[PatientMonth],
 
 def _scrubbed(
     db: Session, tenant: Tenant, billable: Sequence[PatientMonth], number: int, today: date
-) -> tuple[list[tuple[PatientMonth, Claim]], tuple[str, ...], tuple[str, ...]]:
+) -> tuple[list[_Leaving], tuple[str, ...], tuple[str, ...]]:
     """The claims that may leave, why others stay, and warnings on those that leave."""
-    ready: list[tuple[PatientMonth, Claim]] = []
+    ready: list[_Leaving] = []
     held: list[str] = []
     warned: dict[str, list[str]] = {}
     for item in billable:
@@ -131,7 +141,7 @@ def _scrubbed(
         claim = build_claim(db, tenant, item, claim_id)
         findings = (claim,) if isinstance(claim, ScrubFinding) else scrub(claim, today)
         if isinstance(claim, Claim) and not holds(findings):
-            ready.append((item, claim))
+            ready.append(_Leaving(item, claim, findings))
             for finding in findings:
                 text = f"{finding.field}: {finding.why}; {finding.mend}"
                 warned.setdefault(text, []).append(claim_id)
@@ -178,7 +188,7 @@ def _record(
     format_: str,
     number: int,
     content: str,
-    ready: Sequence[tuple[PatientMonth, Claim]],
+    ready: Sequence[_Leaving],
 ) -> None:
     export = ClaimExportRow(
         month=month,
@@ -188,12 +198,22 @@ def _record(
         sha256=hashlib.sha256(content.encode()).hexdigest(),
         content=content,
         claim_count=len(ready),
-        total=str(sum((claim.total for _, claim in ready), Decimal("0.00"))),
+        total=str(sum((leaving.claim.total for leaving in ready), Decimal("0.00"))),
+        batch=number,
     )
     db.add(export)
     db.flush()
-    for item, claim in ready:
+    for leaving in ready:
+        item, claim = leaving.item, leaving.claim
         mark_stale(db, item.patient.id)
+        keep_claim(
+            db,
+            export,
+            claim,
+            leaving.findings,
+            patient_id=item.patient.id,
+            episode_id=item.episode_id,
+        )
         for line in claim.lines:
             charge = line.charge
             db.add(

@@ -4,7 +4,15 @@ from app.store.access import LaunchRow, SignInRow
 from app.store.base import ALL_TENANTS, Base, Database, TenantMissing
 from app.store.care import ProgramRow, SessionRow
 from app.store.claim_events import ClaimEventRow, ClaimFileRow, EventIsFinal
-from app.store.claims import ChargeApprovalRow, ClaimExportRow, ClaimLineRow, CounterRow
+from app.store.claims import (
+    ChargeApprovalRow,
+    ChargeMessageRow,
+    ClaimExportRow,
+    ClaimIsFinal,
+    ClaimLineRow,
+    ClaimRow,
+    CounterRow,
+)
 from app.store.documents import from_document, to_document
 from app.store.ledger_book import EpisodeRow, FactIsFinal, LedgerFactRow
 from app.store.outbox import OutboxRow
@@ -17,10 +25,13 @@ __all__ = [
     "ALL_TENANTS",
     "Base",
     "ChargeApprovalRow",
+    "ChargeMessageRow",
     "ClaimEventRow",
     "ClaimExportRow",
     "ClaimFileRow",
+    "ClaimIsFinal",
     "ClaimLineRow",
+    "ClaimRow",
     "CounterRow",
     "Database",
     "EpisodeRow",
