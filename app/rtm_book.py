@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -25,6 +25,7 @@ from app.store import (
 )
 from rtm.episode import Consent, Device, Episode, TherapyPlan
 from rtm.ledger import (
+    Confirmation,
     Correction,
     Interaction,
     InteractionKind,
@@ -40,6 +41,7 @@ _KINDS: dict[str, type] = {
     "time_entry": TimeEntry,
     "interaction": Interaction,
     "correction": Correction,
+    "confirmation": Confirmation,
 }
 CONSENT_TEXT_VERSION = "2026-11"
 
@@ -85,21 +87,37 @@ def read_ledgers(db: Session, episode_ids: Sequence[str]) -> dict[str, Ledger]:
         episode_id: {kind: [] for kind in _KINDS} for episode_id in episode_ids
     }
     rows = db.execute(
-        select(LedgerFactRow.episode_id, LedgerFactRow.kind, LedgerFactRow.document)
+        select(
+            LedgerFactRow.episode_id,
+            LedgerFactRow.kind,
+            LedgerFactRow.document,
+            LedgerFactRow.recorded_at,
+            LedgerFactRow.recorded_by,
+        )
         .where(LedgerFactRow.episode_id.in_(episode_ids))
         .order_by(LedgerFactRow.recorded_at, LedgerFactRow.id)
     )
-    for episode_id, kind, document in rows:
-        facts[episode_id][kind].append(from_document(_KINDS[kind], document))
+    for episode_id, kind, document, recorded_at, recorded_by in rows:
+        fact: Any = from_document(_KINDS[kind], document)
+        if isinstance(fact, TimeEntry) and fact.author is None:
+            fact = _by_its_recorder(fact, recorded_by, recorded_at)
+        facts[episode_id][kind].append(fact)
     return {
         episode_id: Ledger(
             days=tuple(kinds["monitored_day"]),
             time=tuple(kinds["time_entry"]),
             interactions=tuple(kinds["interaction"]),
             corrections=tuple(kinds["correction"]),
+            confirmations=tuple(kinds["confirmation"]),
         )
         for episode_id, kinds in facts.items()
     }
+
+
+def _by_its_recorder(entry: TimeEntry, recorded_by: str, recorded_at: datetime) -> TimeEntry:
+    """An entry of before authors were in it: its row has always said who logged it and when."""
+    signed_at = recorded_at if entry.source == "manual" else None
+    return replace(entry, author=recorded_by, signed_at=signed_at)
 
 
 def start_episode(
@@ -175,7 +193,7 @@ def record_manual_time(
     activity: str,
     now: datetime,
 ) -> None:
-    """Raises LookupError without an episode."""
+    """Logged and thereby signed. Raises LookupError without an episode."""
     entry = TimeEntry(
         id=str(uuid4()),
         local_date=day,
@@ -184,6 +202,8 @@ def record_manual_time(
         activity=activity,
         npi=practitioner.npi,
         source="manual",
+        author=practitioner.name,
+        signed_at=now,
     )
     _record(db, patient_id, _episode(db, patient_id), "time_entry", entry, practitioner.name, now)
 
@@ -233,6 +253,7 @@ def record_timer_interval(
         end=interval.end.astimezone(UTC),
         npi=practitioner.npi,
         source="timer",
+        author=practitioner.name,
     )
     _record(db, patient_id, episode, "time_entry", entry, practitioner.name, now)
     return True
