@@ -34,7 +34,7 @@ from billing.management import (
 from billing.payers import UNKNOWN_PAYER, PayerProfile, Payers
 from billing.rules import CodeRule, Rules, RuleSet
 from billing.tally import tally
-from rtm.ledger import Fact, Interaction, MonitoredDay, Stretch, TimeEntry, histories
+from rtm.ledger import Correction, Fact, Interaction, MonitoredDay, Stretch, TimeEntry, histories
 
 
 @dataclass(frozen=True)
@@ -289,14 +289,16 @@ def _not_counted(
     of_month = rule.period == "month"
     seconds = _counted_seconds(counting, charge) if of_month else {}
     for history in histories(counting.account.ledger)[0]:
-        fact = history.standing or history.original
+        fact = history.standing or history.first
         if not charge.first <= counting.day_of(fact) <= charge.last or fact.id in counted:
             continue
         if isinstance(fact, MonitoredDay) == of_month:
             continue
         if history.standing is None:
-            last = history.corrections[-1]
-            why = f"retracted by {last.author} on {last.at:%Y-%m-%d}: {last.reason}"
+            # Nothing can be signed once it is retracted, so the last step is the retraction.
+            last = history.steps[-1]
+            reason = last.reason if isinstance(last, Correction) else ""
+            why = f"retracted by {last.author} on {last.at:%Y-%m-%d}: {reason}"
             yield NotCounted(fact.id, why, fact.seconds if isinstance(fact, TimeEntry) else None)
         elif isinstance(fact, TimeEntry):
             missing = fact.seconds - seconds.get(fact.id, 0.0)
@@ -337,6 +339,8 @@ def _why_time(entry: TimeEntry, counting: Counting) -> str:
     """Why some or all seconds of an entry belong to nobody or to somebody else here."""
     if entry.id in counting.why:
         return "; ".join(counting.why[entry.id])
+    if entry in counting.attributed.facts.unconfirmed:
+        return "not signed by the person whose time it is when the claim left"
     others = [
         f"{other.id} ({other.by.upper()}, {_clock(other.start, other.end, counting)})"
         for other in counting.attributed.facts.time

@@ -17,7 +17,7 @@ from billing.claim_model import Claim
 from billing.claim_state import ClaimEvent, ClaimState
 from billing.rules import Period
 from rtm.episode import Consent, Device, TherapyPlan
-from rtm.ledger import Correction, Fact, ProviderKind
+from rtm.ledger import Confirmation, Correction, Fact, ProviderKind, Signature
 
 
 @dataclass(frozen=True)
@@ -191,12 +191,23 @@ class Revision:
 
 
 @dataclass(frozen=True)
+class ConfirmationRecord:
+    """A signature under time entries. `problems` say which of them it could not sign, and why."""
+
+    confirmation: Confirmation
+    recorded: Recorded | None
+    after_claim: bool
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class FactRecord:
     """One fact of the ledger with everything that became of it.
 
     `label` names it in the packet (D a day, T time, C a contact). `when_claimed` is what stood
-    when the claim left, `now` what stands today; None where nothing does. `counted_in` are the
-    lines that rest on it.
+    when the claim left, `now` what stands today; None where nothing does. `signature` is who
+    vouched for it when the claim left, `signature_now` who does today; only time is signed.
+    `counted_in` are the lines that rest on it.
     """
 
     label: str
@@ -206,6 +217,8 @@ class FactRecord:
     recorded: Recorded | None
     after_claim: bool
     revisions: tuple[Revision, ...]
+    signature: Signature | None
+    signature_now: Signature | None
     session: DeviceSession | None
     counted_in: tuple[str, ...]
     not_counted: tuple[str, ...]
@@ -253,6 +266,7 @@ class AuditPacket:
     time: tuple[FactRecord, ...]
     contacts: tuple[FactRecord, ...]
     unapplied: tuple[Revision, ...]
+    confirmations: tuple[ConfirmationRecord, ...]
     events: tuple[ClaimEvent, ...]
 
     @property

@@ -19,6 +19,7 @@ from billing.account import Account
 from billing.audit_lines import fact_date, line_evidence, recount
 from billing.audit_model import (
     AuditPacket,
+    ConfirmationRecord,
     DeviceSession,
     Evidence,
     Export,
@@ -35,9 +36,11 @@ from billing.claim_state import claim_state
 from billing.payers import UNKNOWN_PAYER, Payers, load_payers
 from billing.rules import Rules, load_rules
 from rtm.ledger import (
+    Confirmation,
     Correction,
     Fact,
     FactHistory,
+    FactProblem,
     Interaction,
     Ledger,
     MonitoredDay,
@@ -74,7 +77,8 @@ def audit_packet(
         shown, differences = line_evidence(claim, line, counting, evidence.approvals)
         lines.append(shown)
         findings += differences
-    records, unapplied = _records(account, then.ledger, known, evidence.sessions)
+    now, problems = histories(account.ledger)
+    records = _records(account, now, then.ledger, known, evidence.sessions)
     lines = [_with_later(account, line, records) for line in lines]
     records = [_with_lines(account, record, lines) for record in records]
     monitoring = _monitoring(account, claim, payers)
@@ -92,7 +96,8 @@ def audit_packet(
         days=_of(records, MonitoredDay),
         time=_of(records, TimeEntry),
         contacts=_of(records, Interaction),
-        unapplied=unapplied,
+        unapplied=_unapplied(account.ledger, now, problems, known),
+        confirmations=_confirmations(account.ledger, problems, known),
         events=evidence.events,
     )
 
@@ -121,9 +126,9 @@ class _Known:
         recorded = self.of(fact.id)
         return recorded is not None and recorded.at.astimezone(UTC) > self._left_at
 
-    def correction_is_later(self, correction: Correction) -> bool:
-        recorded = self.of(correction.id)
-        at = correction.at if recorded is None else recorded.at
+    def step_is_later(self, step: Correction | Confirmation) -> bool:
+        recorded = self.of(step.id)
+        at = step.at if recorded is None else recorded.at
         # One without a time zone has no place in time and is never applied.
         return at.tzinfo is not None and at.astimezone(UTC) > self._left_at
 
@@ -133,7 +138,8 @@ def _as_it_stood(ledger: Ledger, known: _Known) -> Ledger:
         days=tuple(fact for fact in ledger.days if not known.fact_is_later(fact)),
         time=tuple(fact for fact in ledger.time if not known.fact_is_later(fact)),
         interactions=tuple(f for f in ledger.interactions if not known.fact_is_later(f)),
-        corrections=tuple(c for c in ledger.corrections if not known.correction_is_later(c)),
+        corrections=tuple(c for c in ledger.corrections if not known.step_is_later(c)),
+        confirmations=tuple(c for c in ledger.confirmations if not known.step_is_later(c)),
     )
 
 
@@ -141,43 +147,67 @@ def _as_it_stood(ledger: Ledger, known: _Known) -> Ledger:
 
 
 def _records(
-    account: Account, then: Ledger, known: _Known, sessions: Mapping[str, DeviceSession]
-) -> tuple[list[FactRecord], tuple[Revision, ...]]:
-    """A record for each fact of the ledger, and the corrections that change none."""
-    now, problems = histories(account.ledger)
-    stood = {history.original.id: history.standing for history in histories(then)[0]}
-    why = {problem.fact_id: problem.why for problem in problems}
-    records = [_record(history, stood, known, sessions) for history in now]
+    account: Account,
+    now: Sequence[FactHistory],
+    then: Ledger,
+    known: _Known,
+    sessions: Mapping[str, DeviceSession],
+) -> list[FactRecord]:
+    """A record for each fact of the ledger, in the order of dates."""
+    stood = {history.first.id: history for history in histories(then)[0]}
+    records = [_record(history, stood.get(history.first.id), known, sessions) for history in now]
     records += [_twin(fact, known) for fact in _twins(account.ledger)]
-    records.sort(key=lambda record: _order(account, record.original))
-    applied = {c.id for history in now for c in history.corrections}
-    unapplied = tuple(
-        _revision(correction, known, why.get(correction.id, "it could not be applied"))
-        for correction in account.ledger.corrections
-        if correction.id not in applied
-    )
-    return _labelled(records), unapplied
+    return _labelled(sorted(records, key=lambda record: _order(account, record.original)))
 
 
 def _record(
     history: FactHistory,
-    stood: Mapping[str, Fact | None],
+    stood: FactHistory | None,
     known: _Known,
     sessions: Mapping[str, DeviceSession],
 ) -> FactRecord:
-    fact = history.original
+    fact = history.first
     session_id = fact.session_id if isinstance(fact, MonitoredDay) else None
     return FactRecord(
         label="",
         original=fact,
-        when_claimed=stood.get(fact.id),
+        when_claimed=None if stood is None else stood.standing,
         now=history.standing,
         recorded=known.of(fact.id),
         after_claim=known.fact_is_later(fact),
-        revisions=tuple(_revision(c, known) for c in history.corrections),
+        revisions=tuple(_revision(s, known) for s in history.steps if isinstance(s, Correction)),
+        signature=None if stood is None else stood.signature,
+        signature_now=history.signature,
         session=sessions.get(session_id or ""),
         counted_in=(),
         not_counted=(),
+    )
+
+
+def _unapplied(
+    ledger: Ledger, now: Sequence[FactHistory], problems: Sequence[FactProblem], known: _Known
+) -> tuple[Revision, ...]:
+    """The corrections that change no fact, and why."""
+    applied = {step.id for history in now for step in history.steps}
+    why = {problem.fact_id: problem.why for problem in problems}
+    return tuple(
+        _revision(correction, known, why.get(correction.id, "it bears an id that another has"))
+        for correction in ledger.corrections
+        if correction.id not in applied
+    )
+
+
+def _confirmations(
+    ledger: Ledger, problems: Sequence[FactProblem], known: _Known
+) -> tuple[ConfirmationRecord, ...]:
+    return tuple(
+        ConfirmationRecord(
+            confirmation,
+            known.of(confirmation.id),
+            known.step_is_later(confirmation),
+            tuple(problem.why for problem in problems if problem.fact_id == confirmation.id),
+        )
+        for confirmation in ledger.confirmations
     )
 
 
@@ -200,6 +230,8 @@ def _twin(fact: Fact, known: _Known) -> FactRecord:
         recorded=known.of(fact.id),
         after_claim=known.fact_is_later(fact),
         revisions=(),
+        signature=None,
+        signature_now=None,
         session=None,
         counted_in=(),
         not_counted=("an earlier fact bears this id",),
@@ -207,9 +239,7 @@ def _twin(fact: Fact, known: _Known) -> FactRecord:
 
 
 def _revision(correction: Correction, known: _Known, problem: str | None = None) -> Revision:
-    return Revision(
-        correction, known.of(correction.id), known.correction_is_later(correction), problem
-    )
+    return Revision(correction, known.of(correction.id), known.step_is_later(correction), problem)
 
 
 def _order(account: Account, fact: Fact) -> tuple[str, float, str]:
