@@ -207,7 +207,8 @@ class FactRecord:
     `label` names it in the packet (D a day, T time, C a contact). `when_claimed` is what stood
     when the claim left, `now` what stands today; None where nothing does. `signature` is who
     vouched for it when the claim left, `signature_now` who does today; only time is signed.
-    `counted_in` are the lines that rest on it.
+    `counted_in` are the lines that rest on it; `counted_seconds` is how much of a time entry the
+    months of this claim count, None outside of them.
     """
 
     label: str
@@ -221,6 +222,7 @@ class FactRecord:
     signature_now: Signature | None
     session: DeviceSession | None
     counted_in: tuple[str, ...]
+    counted_seconds: float | None
     not_counted: tuple[str, ...]
 
 

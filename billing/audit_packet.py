@@ -180,6 +180,7 @@ def _record(
         signature_now=history.signature,
         session=sessions.get(session_id or ""),
         counted_in=(),
+        counted_seconds=None,
         not_counted=(),
     )
 
@@ -234,6 +235,7 @@ def _twin(fact: Fact, known: _Known) -> FactRecord:
         signature_now=None,
         session=None,
         counted_in=(),
+        counted_seconds=None,
         not_counted=("an earlier fact bears this id",),
     )
 
@@ -296,19 +298,40 @@ def _with_lines(account: Account, record: FactRecord, lines: Sequence[LineEviden
         return record
     fact = record.when_claimed or record.original
     counted = tuple(line.line_id for line in lines if fact.id in _ids(line))
-    why = [
-        f"{line.line_id}: {left.why}"
-        for line in lines
-        for left in line.not_counted
-        if left.fact_id == fact.id and _bears_on(record, line)
-    ]
+    why = _why_not(fact, [line for line in lines if _bears_on(record, line)])
     if record.after_claim:
         why.append("recorded after this claim left")
     elif not counted and not why:
         near = [line for line in lines if _bears_on(record, line) and _covers(account, line, fact)]
         what = "not needed for" if near else "outside the dates of"
         why.append(f"{what} this claim's lines")
-    return replace(record, counted_in=counted, not_counted=tuple(why))
+    return replace(
+        record,
+        counted_in=counted,
+        counted_seconds=_counted_seconds(account, fact, lines),
+        not_counted=tuple(why),
+    )
+
+
+def _why_not(fact: Fact, lines: Sequence[LineEvidence]) -> list[str]:
+    """Each reason once, with the lines that give it."""
+    found: dict[str, list[str]] = {}
+    for line in lines:
+        for left in line.not_counted:
+            if left.fact_id == fact.id:
+                found.setdefault(left.why, []).append(line.line_id)
+    return [f"{', '.join(ids)}: {why}" for why, ids in found.items()]
+
+
+def _counted_seconds(account: Account, fact: Fact, lines: Sequence[LineEvidence]) -> float | None:
+    """Every line of a month shows all of the month's work, so one of them will do."""
+    if not isinstance(fact, TimeEntry):
+        return None
+    line = next((n for n in lines if n.period == "month" and _covers(account, n, fact)), None)
+    if line is None:
+        return None
+    work = (*line.work, *line.month_work_elsewhere)
+    return sum(part.seconds for part in work if part.entry_id == fact.id)
 
 
 def _covers(account: Account, line: LineEvidence, fact: Fact) -> bool:
