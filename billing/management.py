@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from billing.account import Account, Block, Charge, Reason, Shortfall
@@ -12,7 +12,13 @@ from billing.attribution import THERAPISTS, Attributed
 from billing.device_periods import Findings, rules_not_loaded
 from billing.payers import PayerProfile
 from billing.rules import CodeRule, Rules, RuleSet
-from rtm.ledger import Interaction, Stretch, without_overlap
+from rtm.ledger import Interaction, Stretch, person_of, without_overlap
+
+_CONFIRMATION = "confirmation"
+_CONFIRMATION_SOURCE = (
+    "house policy: the timer's time is a proposal until the person whose time it is signs it;"
+    " fairpath.ai RTM red flags: minutes that nobody vouches for do not count"
+)
 
 
 @dataclass(frozen=True)
@@ -58,10 +64,11 @@ def management(
         if rule_set is None:
             blocked.append(rules_not_loaded(month.last))
             continue
+        waiting = _waiting(rule_set, worked, attributed)
         live = live_talks(rule_set, payer, worked.talks)
         done = _month(account, rule_set, payer, month, worked.work, live, talk_days)
-        charges += done.charges
-        shortfalls += done.shortfalls
+        charges += [_held_for(waiting, charge) for charge in done.charges]
+        shortfalls += [*done.shortfalls, *waiting]
         blocked += done.blocked
     return Findings(tuple(charges), tuple(shortfalls), tuple(blocked))
 
@@ -76,9 +83,9 @@ class MonthlyWork:
 
 
 def monthly_work(account: Account, attributed: Attributed) -> list[MonthlyWork]:
-    """Each month with work or a talk in it, in order."""
+    """Each month with work, signed or not, or a talk in it, in order."""
     facts = attributed.facts
-    touched = {month_of(entry.local_date) for entry in facts.time}
+    touched = {month_of(entry.local_date) for entry in (*facts.time, *facts.unconfirmed)}
     touched |= {month_of(_talk_day(account, talk)) for talk in facts.interactions}
     return [
         MonthlyWork(
@@ -119,7 +126,7 @@ def _month(
     live: Sequence[Interaction],
     talk_days: dict[str, date],
 ) -> Findings:
-    minutes = _whole_minutes(work)
+    minutes = _minutes(work)
     tiers = _tiers(rule_set)
     met = _met(tiers, minutes)
     missing = _missing(account, rule_set, tiers, met, month, minutes, bool(live))
@@ -157,6 +164,86 @@ def _month(
     return Findings(tuple(charges), missing, ())
 
 
+def _waiting(rule_set: RuleSet, worked: MonthlyWork, attributed: Attributed) -> list[Shortfall]:
+    """The month's time that waits for a signature, by person, under the code it would earn."""
+    month = worked.month
+    waiting = [entry for entry in attributed.facts.unconfirmed if entry.local_date in month]
+    if not waiting:
+        return []
+    signed = [entry for entry in attributed.facts.time if entry.local_date in month]
+    all_signed = without_overlap([*signed, *waiting], attributed.visits, attributed.taken_from)
+    now, then = _units(rule_set, _minutes(worked.work)), _units(rule_set, _minutes(all_signed))
+    gained = [code for code, units in then.items() if units > now.get(code, 0)]
+    shown = (gained or list(then) or [rule.code for rule in _tiers(rule_set)])[-1]
+    shortfalls = []
+    for person in dict.fromkeys(person_of(entry) for entry in waiting):
+        theirs = [entry for entry in waiting if person_of(entry) == person]
+        alone = without_overlap(theirs, attributed.visits, attributed.taken_from)
+        seconds = int(sum(stretch.seconds for stretch in alone))
+        facts: dict[str, object] = {
+            "entries": [entry.id for entry in theirs],
+            "seconds": seconds,
+            "would_give": {code: then[code] for code in gained},
+        }
+        needs = f"{_in_words(seconds)} of chart time to be confirmed by {person}"
+        shortfalls.append(
+            Shortfall(
+                shown,
+                needs,
+                month.last,
+                rule=_CONFIRMATION,
+                facts=facts,
+                source=_CONFIRMATION_SOURCE,
+                any_time=True,
+            )
+        )
+    return shortfalls
+
+
+def _in_words(seconds: int) -> str:
+    count, unit = (seconds // 60, "minute") if seconds >= 60 else (seconds, "second")
+    return f"{count} {unit}{'' if count == 1 else 's'}"
+
+
+def _units(rule_set: RuleSet, minutes: int) -> dict[str, int]:
+    """The units of each management code that so many minutes give."""
+    met = _met(_tiers(rule_set), minutes)
+    if met is None:
+        return {}
+    add_on = _add_on_to(rule_set, met)
+    if add_on is None or add_on.each_minutes is None:
+        return {met.code: 1}
+    further = (minutes - met.minimum_minutes) // add_on.each_minutes
+    return {met.code: 1, add_on.code: further} if further else {met.code: 1}
+
+
+def _add_on_to(rule_set: RuleSet, base: CodeRule) -> CodeRule | None:
+    return next((r for r in rule_set.of_period("month") if r.add_on_to == base.code), None)
+
+
+def _held_for(waiting: Sequence[Shortfall], charge: Charge) -> Charge:
+    """A look first where a signature would change what the month gives: a code that has left
+    keeps a higher one of the same month from leaving."""
+    changing = [short for short in waiting if short.facts["would_give"]]
+    if not changing:
+        return charge
+    facts = {"waits_for": [short.needs for short in changing]}
+    reason = Reason("review.confirmation", facts, _CONFIRMATION_SOURCE)
+    return replace(charge, reasons=(*charge.reasons, reason))
+
+
+def _tiers(rule_set: RuleSet) -> list[CodeRule]:
+    """The base codes of a month, the one with the fewest minutes first."""
+    return sorted(
+        (rule for rule in rule_set.of_period("month") if rule.add_on_to is None),
+        key=lambda rule: rule.minimum_minutes,
+    )
+
+
+def _minutes(work: Sequence[Stretch]) -> int:
+    return int(sum(stretch.seconds for stretch in work) // 60)
+
+
 def _supervision(rule_set: RuleSet, work: Sequence[Stretch]) -> list[Reason]:
     """Work that counted only under direct supervision, which no ledger can show."""
     direct = {stretch.by for stretch in work} & rule_set.providers.direct_supervision
@@ -164,15 +251,6 @@ def _supervision(rule_set: RuleSet, work: Sequence[Stretch]) -> list[Reason]:
         return []
     facts = {"by": sorted(direct)}
     return [Reason("review.direct_supervision", facts, rule_set.providers.source)]
-
-
-def _whole_minutes(work: Sequence[Stretch]) -> int:
-    return int(sum(stretch.seconds for stretch in work) // 60)
-
-
-def _tiers(rule_set: RuleSet) -> list[CodeRule]:
-    base = [rule for rule in rule_set.of_period("month") if rule.add_on_to is None]
-    return sorted(base, key=lambda rule: rule.minimum_minutes)
 
 
 def _met(tiers: Sequence[CodeRule], minutes: int) -> CodeRule | None:
@@ -230,7 +308,7 @@ def filled_units(
     account: Account, rule_set: RuleSet, payer: PayerProfile, work: Sequence[Stretch]
 ) -> FilledUnits:
     """The units that `work` fills; none where it reaches no threshold."""
-    units, rest = _units(rule_set, work)
+    units, rest = _filled(rule_set, work)
     grouped: dict[tuple[str, str | None], list[Unit]] = {}
     for unit in units:
         used = payer.settings.therapy_modifiers
@@ -239,20 +317,20 @@ def filled_units(
     return FilledUnits(grouped, tuple(rest))
 
 
-def _units(rule_set: RuleSet, work: Sequence[Stretch]) -> tuple[list[Unit], list[Stretch]]:
+def _filled(rule_set: RuleSet, work: Sequence[Stretch]) -> tuple[list[Unit], list[Stretch]]:
     """The units of the month, each with the stretches of work that fill it, and what is left.
 
     Work is taken in the order of time: the first minutes fill the base code, each further
     complete `each_minutes` one unit of its add-on (house policy; no source says how to split).
     """
-    minutes = _whole_minutes(work)
+    minutes = _minutes(work)
     met = _met(_tiers(rule_set), minutes)
     if met is None:
         return [], list(work)
-    add_on = next((r for r in rule_set.of_period("month") if r.add_on_to == met.code), None)
+    add_on = _add_on_to(rule_set, met)
     if add_on is None or add_on.each_minutes is None:
         return [Unit(met, tuple(work))], []
-    further = (minutes - met.minimum_minutes) // add_on.each_minutes
+    further = _units(rule_set, minutes).get(add_on.code, 0)
     sizes = [(met, met.minimum_minutes * 60.0)] + [(add_on, add_on.each_minutes * 60.0)] * further
     units = []
     rest = list(work)

@@ -26,12 +26,16 @@ def identity(charge: Charge) -> ChargeIdentity:
 
 @dataclass(frozen=True)
 class Step:
-    """What would still make `code` billable, and how many days are left to do it (1: today)."""
+    """What would still make `code` billable, and how many days are left to do it (1: today).
+
+    `any_time` is what still helps after `by`, a late signature: no day is the last one for it.
+    """
 
     code: str
     needs: str
     by: date
     days_left: int
+    any_time: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,11 +96,13 @@ def worklist_row(
     """
     charges = tuple(c for c in result.charges if first <= c.service_date <= last)
     due = [s for s in result.shortfalls if first <= s.by <= last]
-    ahead = [s for s in due if s.by >= as_of]
+    ahead = [s for s in due if s.by >= as_of or s.any_time]
     steps = tuple(
-        Step(s.code, s.needs, s.by, (s.by - as_of).days + 1) for s in ahead if not s.only_time
+        Step(s.code, s.needs, s.by, (s.by - as_of).days + 1, s.any_time)
+        for s in ahead
+        if not s.only_time
     )
-    missed = tuple(s for s in due if s.by < as_of)
+    missed = tuple(s for s in due if s not in ahead)
     waiting = [s for s in ahead if s.only_time]
     total = sum_amounts(charges)
     to_review = tuple(c for c in charges if c.needs_review and identity(c) not in approved)
