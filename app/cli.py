@@ -243,6 +243,38 @@ def claims_unbill(claim_id: str, reason: str, tenant_id: str | None) -> None:
     click.echo(f"{claim_id}: un-billed, {released} charges to bill anew")
 
 
+@claims.command("packet")
+@click.argument("claim_id")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="A file ending in .pdf or .json."
+)
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def claims_packet(claim_id: str, out: Path, tenant_id: str | None) -> None:
+    """Write the audit packet of CLAIM_ID: everything that supports it. It holds patient data."""
+    from app.billing_office.audit_packet import packet_file
+    from app.billing_office.claim_book import ClaimNotKept, ClaimUnknown
+
+    suffix = out.suffix.lower().removeprefix(".")
+    if suffix not in ("pdf", "json"):
+        raise CliError(f"{out}: name a file that ends in .pdf or .json")
+    if not out.parent.is_dir():
+        raise CliError(f"{out}: there is no folder {out.parent}")
+    with _database_errors():
+        context = _migrated_context()
+        tenant = _only_tenant(context, tenant_id)
+        try:
+            content = packet_file(
+                context, tenant, claim_id, "pdf" if suffix == "pdf" else "json", "command line"
+            )
+        except (ClaimUnknown, ClaimNotKept) as error:
+            raise CliError(str(error)) from None
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        raise CliFailure(f"{out}: {error.strerror}") from None
+    click.echo(f"{out}: audit packet of claim {claim_id}")
+
+
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True)

@@ -109,6 +109,9 @@ def _first_page(pages: Pages, packet: AuditPacket) -> None:
 
 def _verdict(pages: Pages, packet: AuditPacket) -> None:
     """The recount's answer comes first, and every difference in full."""
+    if packet.claim.frequency == "8":
+        pages.paragraph("A void: its lines are those that it takes back, and are not recounted.")
+        return
     if not packet.findings:
         said = "The recount from the facts, as they stood when the claim left, gives every line."
         pages.paragraph(said, GREEN)
@@ -144,7 +147,7 @@ def _line_row(packet: AuditPacket, line: LineEvidence) -> Row:
         _span(line.service_from, line.service_date),
         "" if line.amount is None else str(line.amount),
         line.counted,
-        "DIFFERS" if differs else "agrees",
+        "void" if packet.claim.frequency == "8" else "DIFFERS" if differs else "agrees",
     )
 
 

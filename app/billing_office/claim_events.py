@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -66,9 +67,15 @@ def unbill(context: Context, tenant_id: str, claim_id: str, reason: str, by: str
 
 def read_state(db: Session, claim_id: str) -> ClaimState:
     """Where the claim stands by its export and all its events; one that never left is `none`."""
-    rows = db.scalars(select(ClaimEventRow).where(ClaimEventRow.claim_id == claim_id))
-    recorded = (from_document(ClaimEvent, row.document) for row in rows)
-    return claim_state((*_export_events(db, claim_id), *recorded))
+    return claim_state(read_events(db, [claim_id])[claim_id])
+
+
+def read_events(db: Session, claim_ids: Iterable[str]) -> dict[str, list[ClaimEvent]]:
+    """Each claim's events, with those two that its export's own row says: built and exported."""
+    events = {claim_id: list(_export_events(db, claim_id)) for claim_id in claim_ids}
+    for row in db.scalars(select(ClaimEventRow).where(ClaimEventRow.claim_id.in_(events))):
+        events[row.claim_id].append(from_document(ClaimEvent, row.document))
+    return events
 
 
 def _export_events(db: Session, claim_id: str) -> tuple[ClaimEvent, ...]:

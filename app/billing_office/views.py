@@ -18,6 +18,8 @@ from flask import (
 )
 from werkzeug.wrappers import Response as BaseResponse
 
+from app.billing_office.audit_packet import PacketFormat, packet_file
+from app.billing_office.claim_book import ClaimNotKept, ClaimUnknown
 from app.billing_office.export import ExportRefused, export_month, exports_of
 from app.billing_office.month import (
     BadMonth,
@@ -28,16 +30,25 @@ from app.billing_office.month import (
     out_of_date_count,
     refresh,
 )
-from app.billing_office.worklist import BadFilter, Filter, charts, listing, summary
+from app.billing_office.worklist import (
+    BadFilter,
+    Filter,
+    charts,
+    claims_left,
+    listing,
+    summary,
+)
 from app.launch import health_systems
 from app.sign_in import current_context, requires, signed_in
-from app.store import Tenant
+from app.store import PractitionerRow, Tenant
 from billing.worklist import STATES
 
 office = Blueprint("office", __name__, url_prefix="/office")
 
 # Patients that a page may tally itself; the rest is left to the workers, and the page says so.
 _TALLIED_AT_ONCE = 100
+
+_PACKET_TYPES = {"pdf": "application/pdf", "json": "application/json"}
 
 _TYPES = {
     "837p": ("application/edi-x12", "edi"),
@@ -75,6 +86,7 @@ def month(month: str) -> str:
         abort(400, str(error))
     with context.database.begin(sign_in.tenant_id) as db:
         refresh(db, month, today, context.now(), _TALLIED_AT_ONCE)
+        shown = listing(db, wanted)
         return render_template(
             "office/month.html",
             month=month,
@@ -83,7 +95,8 @@ def month(month: str) -> str:
             neighbours=neighbours(month),
             wanted=wanted,
             states=STATES,
-            listing=listing(db, wanted),
+            listing=shown,
+            claims=claims_left(db, month, [item.patient.id for item in shown.items]),
             summary=summary(db, month),
             charts=charts(db, month),
             waiting=out_of_date_count(db, month, today),
@@ -123,6 +136,34 @@ def export(month: str) -> Response:
     response = Response(done.content, mimetype=mimetype)
     name = f"claims-{month}.{suffix}"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+@office.get("/claims/packet")
+@requires("biller")
+def find_packet() -> BaseResponse:
+    """The packet of the claim whose id was typed."""
+    claim_id, format_ = request.args.get("claim", "").strip(), request.args.get("format", "pdf")
+    if not claim_id or format_ not in _PACKET_TYPES:
+        abort(400, "Give the id of a claim, and choose PDF or JSON.")
+    return redirect(url_for("office.packet", claim_id=claim_id, format_=format_))
+
+
+@office.get("/claims/<claim_id>/packet.<any(pdf, json):format_>")
+@requires("biller")
+def packet(claim_id: str, format_: PacketFormat) -> Response:
+    """Everything that supports one claim, for an auditor."""
+    sign_in, context = signed_in("biller"), current_context()
+    with context.database.begin(sign_in.tenant_id) as db:
+        by = db.get_one(PractitionerRow, sign_in.practitioner_id).name
+    try:
+        content = packet_file(context, sign_in.tenant_id, claim_id, format_, by)
+    except (ClaimUnknown, ClaimNotKept) as error:
+        abort(404, f"There is no audit packet: {error}.")
+    response = Response(content, mimetype=_PACKET_TYPES[format_])
+    name = f"audit-packet-{claim_id}.{format_}"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Cache-Control"] = "no-store"
     return response
 
 
