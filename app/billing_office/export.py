@@ -24,10 +24,12 @@ from app.billing_office.month import (
     refresh,
 )
 from app.context import Context
+from app.ncci import deployment_edits
 from app.store import ClaimExportRow, ClaimLineRow, CounterRow, Tenant, mark_stale
 from billing.claim import ScrubFinding
 from billing.claim_model import Claim
 from billing.cms1500 import cms1500_csv
+from billing.edits import Edits, InvalidEdits
 from billing.hl7_dft import Routing, dft_p03
 from billing.scrub import holds, scrub
 from billing.x12_837p import write_837p
@@ -87,7 +89,8 @@ def export_month(context: Context, tenant_id: str, month: str, format_: str) -> 
         while refresh(db, month, now.date(), context.now(), _BATCH) == _BATCH:
             pass
         reviewed, waiting = _without_review(charged_months(db, month))
-        ready, held, warned = _scrubbed(db, tenant, reviewed, counter.value + 1, now.date())
+        edits = _edits(context)
+        ready, held, warned = _scrubbed(db, tenant, reviewed, counter.value + 1, now.date(), edits)
         held = (*waiting, *held)
         if not ready:
             return _again(db, month, format_, held)
@@ -128,8 +131,21 @@ def _without_review(months: Sequence[PatientMonth]) -> tuple[list[PatientMonth],
     return reviewed, tuple(waiting)
 
 
+def _edits(context: Context) -> Edits:
+    """Raises ExportRefused where a loaded table is broken: nothing leaves unchecked by it."""
+    try:
+        return deployment_edits(context.settings)
+    except InvalidEdits as error:
+        raise ExportRefused(f"a loaded NCCI table can't be read: {error}") from None
+
+
 def _scrubbed(
-    db: Session, tenant: Tenant, billable: Sequence[PatientMonth], number: int, today: date
+    db: Session,
+    tenant: Tenant,
+    billable: Sequence[PatientMonth],
+    number: int,
+    today: date,
+    edits: Edits,
 ) -> tuple[list[_Leaving], tuple[str, ...], tuple[str, ...]]:
     """The claims that may leave, why others stay, and warnings on those that leave."""
     ready: list[_Leaving] = []
@@ -139,7 +155,7 @@ def _scrubbed(
         # New in every export: what it names (CLM01, FT1-2, MSH-10) must never repeat.
         claim_id = f"{number:05d}{item.patient.id:05d}"
         claim = build_claim(db, tenant, item, claim_id)
-        findings = (claim,) if isinstance(claim, ScrubFinding) else scrub(claim, today)
+        findings = (claim,) if isinstance(claim, ScrubFinding) else scrub(claim, today, edits=edits)
         if isinstance(claim, Claim) and not holds(findings):
             ready.append(_Leaving(item, claim, findings))
             for finding in findings:
