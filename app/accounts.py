@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, cast, get_args
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -14,13 +14,17 @@ from sqlalchemy.orm import Session, aliased
 
 from app.rtm_book import read_episodes, read_ledgers
 from app.store import ClaimLineRow, LedgerFactRow, PatientRow, PractitionerRow, Tenant
-from billing.account import Account, Billed, BusyTime, EarlierEpisode, Facility
+from billing.account import Account, Billed, BusyTime, EarlierEpisode, Entity
 from billing.payers import MEDICARE, UNKNOWN_PAYER, load_payers
 from rtm.episode import Episode
 from rtm.ledger import Ledger, ProviderKind
 
 # The claim filing type of Medicare in the Source of Payment Typology (PHDSC/NAHDO).
 _MEDICARE_TYPES = ("1", "11", "111", "12", "MEDICARE")
+
+
+class UnknownEntity(ValueError):
+    """The practice's record names a kind of entity that there is none of."""
 
 
 def read_account(db: Session, patient: PatientRow, as_of: date) -> Account | None:
@@ -62,6 +66,21 @@ def payer_profile(patient: PatientRow, practice: dict[str, Any]) -> str:
     return MEDICARE if coverage.get("kind") in _MEDICARE_TYPES else UNKNOWN_PAYER
 
 
+def billing_entity(practice: dict[str, Any]) -> Entity:
+    """What kind of entity the practice bills as: `practice["entity"]`, else a private practice.
+
+    Raises:
+        UnknownEntity: the record names none of them.
+    """
+    entity = practice.get("entity", "private_practice")
+    if entity not in get_args(Entity):
+        known = ", ".join(get_args(Entity))
+        raise UnknownEntity(
+            f"the health system's record names the entity {entity!r}; known: {known}"
+        )
+    return cast(Entity, entity)
+
+
 @dataclass(frozen=True)
 class _Around:
     """What several patients' accounts are made from, read at once."""
@@ -92,7 +111,7 @@ def _account(
         earlier_episodes=tuple(EarlierEpisode(e.start, e.end, e.plan_of_care) for e in earlier),
         busy=tuple(around.busy.get(patient.id, ())),
         diagnoses=tuple(patient.billing.get("diagnoses") or ()),
-        facility=cast(Facility, practice.get("facility", "office")),
+        entity=billing_entity(practice),
         practitioner_kind=around.kinds.get(episode.practitioner_npi or ""),
     )
 

@@ -82,7 +82,7 @@ def read_episodes(db: Session, patient_ids: Sequence[int]) -> dict[int, list[Epi
 
 
 def read_ledgers(db: Session, episode_ids: Sequence[str]) -> dict[str, Ledger]:
-    """Every fact of each episode, in the order of recording."""
+    """Every fact of each episode that is counted, in the order of recording."""
     facts: dict[str, dict[str, list[Any]]] = {
         episode_id: {kind: [] for kind in _KINDS} for episode_id in episode_ids
     }
@@ -94,7 +94,7 @@ def read_ledgers(db: Session, episode_ids: Sequence[str]) -> dict[str, Ledger]:
             LedgerFactRow.recorded_at,
             LedgerFactRow.recorded_by,
         )
-        .where(LedgerFactRow.episode_id.in_(episode_ids))
+        .where(LedgerFactRow.episode_id.in_(episode_ids), LedgerFactRow.kind.in_(_KINDS))
         .order_by(LedgerFactRow.recorded_at, LedgerFactRow.id)
     )
     for episode_id, kind, document, recorded_at, recorded_by in rows:

@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 
 from app import __version__, launch
 from app.assets import ViteAssets
+from app.billing_office.claim_views import office_claims
 from app.billing_office.views import office
 from app.clinician.views import clinician
 from app.config import Settings
@@ -47,7 +48,8 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
     app.extensions["homestretch"] = context
     app.extensions["homestretch_jobs"] = JobQueue(make_celery(context))
     CSRFProtect(app)
-    for part in (launch.blueprint, clinician, portal, range_portal, office, operations):
+    parts = (launch.blueprint, clinician, portal, range_portal, office, office_claims, operations)
+    for part in parts:
         app.register_blueprint(part)
     app.before_request(load_sign_in)
     app.after_request(_secure_headers(settings))

@@ -14,7 +14,17 @@ from rtm.ledger import Ledger, ProviderKind
 
 DateOfService = Literal["last_day", "threshold_day", "range"]
 DistinctModifier = Literal["59", "XE", "XP", "XS", "XU"]
-Facility = Literal["office", "fqhc", "rhc", "hospital_outpatient", "rehab_agency", "corf"]
+# What kind of enrolled entity bills: decides the claim's format (billing/entities.yaml) and what is
+# paid at all (`facilities` of the rules).
+Entity = Literal[
+    "private_practice",
+    "physician_office",
+    "hospital_outpatient",
+    "rehab_agency",
+    "corf",
+    "fqhc",
+    "rhc",
+]
 BilledStatus = Literal["sent", "paid", "denied", "rejected", "voided"]
 
 # A voided claim was taken back, a rejected one never reached adjudication: what they charged may
@@ -113,7 +123,7 @@ class Account:
     busy: tuple[BusyTime, ...] = ()
     surgeries: tuple[GlobalSurgery, ...] = ()
     diagnoses: tuple[str, ...] = ()
-    facility: Facility = "office"
+    entity: Entity = "private_practice"
     practitioner_kind: ProviderKind | None = None
     ordered_on: date | None = None
 

@@ -180,6 +180,13 @@ def _monitoring(pages: Pages, packet: AuditPacket) -> None:
             ("Set-up and teaching", pages.clock(facts.setup_completed) or "not recorded"),
             ("Therapy plan", facts.therapy_plan or "none: outside a therapy plan of care"),
             ("Plan of care", facts.plan_of_care or "not named"),
+            (
+                "Plan certified",
+                "not recorded"
+                if packet.claim.plan_certified_on is None
+                else f"{packet.claim.plan_certified_on}, by {_person(packet.claim.referring)}",
+            ),
+            ("First treatment under the plan", str(packet.claim.plan_started_on or "not recorded")),
             ("Practitioner of record", f"NPI {facts.practitioner_npi or 'not recorded'}"),
             (
                 "Does anybody else bill RTM or RPM for this patient?",

@@ -20,8 +20,10 @@ Beyond the fields of the blueprint a case may give (each may be left out):
 - `busy`: `[{"id", "npi", "start", "end"}]`, a practitioner's time entries for other patients.
 - `surgeries`: `[{"npi", "first", "last", "diagnoses"}]`, paid by a global fee; `diagnoses`: those
   that monitoring treats.
-- `facility`: office, fqhc, rhc, hospital_outpatient, rehab_agency or corf; `ordered_on`: a date;
-  `therapy_allowed_to_date`: the therapy discipline's allowed amount in the year of `as_of`.
+- `entity`: private_practice, physician_office, hospital_outpatient, rehab_agency, corf, fqhc or
+  rhc (an older name of the field is `facility`, where `office` is a private practice).
+- `ordered_on`: a date; `therapy_allowed_to_date`: the therapy discipline's allowed amount in the
+  year of `as_of`.
 
 `payer` is the id of a profile of `billing/payers`; any other text is a payer without one.
 """
@@ -35,6 +37,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
+    AliasChoices,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -52,7 +55,7 @@ from billing.account import (
     BusyTime,
     DistinctModifier,
     EarlierEpisode,
-    Facility,
+    Entity,
     GlobalSurgery,
     OtherService,
     Tally,
@@ -240,8 +243,13 @@ class _Case(_Model):
     busy: tuple[_Busy, ...] = ()
     surgeries: tuple[_Surgery, ...] = ()
     diagnoses: tuple[str, ...] = ()
-    facility: Facility = "office"
+    entity: Entity = Field("private_practice", validation_alias=AliasChoices("entity", "facility"))
     ordered_on: Day | None = None
+
+    @field_validator("entity", mode="before")
+    @classmethod
+    def _office(cls, value: Any) -> Any:
+        return "private_practice" if value == "office" else value
 
     @field_validator("time_zone")
     @classmethod
@@ -352,7 +360,7 @@ def read_case(document: Any) -> Account:
         ),
         surgeries=tuple(GlobalSurgery(s.npi, s.first, s.last, s.diagnoses) for s in case.surgeries),
         diagnoses=case.diagnoses,
-        facility=case.facility,
+        entity=case.entity,
         practitioner_kind=case.episode.practitioner_kind,
         ordered_on=case.ordered_on,
     )

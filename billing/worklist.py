@@ -24,6 +24,18 @@ def identity(charge: Charge) -> ChargeIdentity:
     return charge.code, charge.last, charge.modifiers
 
 
+# The export chooses the institutional claim by itself: nobody has to look because of that alone.
+_ANSWERED_BY_THE_EXPORT = "review.institutional_claim"
+
+
+def wants_review(charge: Charge) -> bool:
+    """Whether a person should look at `charge` before it leaves by our own export."""
+    return any(
+        reason.rule.startswith("review.") and reason.rule != _ANSWERED_BY_THE_EXPORT
+        for reason in charge.reasons
+    )
+
+
 @dataclass(frozen=True)
 class Step:
     """What would still make `code` billable, and how many days are left to do it (1: today).
@@ -105,7 +117,7 @@ def worklist_row(
     missed = tuple(s for s in due if s not in ahead)
     waiting = [s for s in ahead if s.only_time]
     total = sum_amounts(charges)
-    to_review = tuple(c for c in charges if c.needs_review and identity(c) not in approved)
+    to_review = tuple(c for c in charges if wants_review(c) and identity(c) not in approved)
     return WorklistRow(
         state=_state(result.blocked, charges, to_review, steps, missed, bool(waiting)),
         charges=charges,

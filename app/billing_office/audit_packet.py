@@ -46,7 +46,6 @@ from billing.audit_packet import audit_packet, packet_json
 from billing.audit_packet_pdf import audit_packet_pdf
 from billing.claim_model import Claim
 from billing.payers import MEDICARE, UNKNOWN_PAYER, load_payers
-from billing.scrub import MEDICARE_PART_B
 from rtm.exercises import load_library
 from rtm.ledger import Ledger, ProviderKind
 from rtm.program import PrescribedExercise, Program
@@ -102,8 +101,8 @@ def _account_then(
 ) -> Account:
     """The account in the claim's episode on the day it left, with every fact to date.
 
-    What this service keeps no history of is taken from the claim: who paid, and the therapy
-    amount that billing staff had entered.
+    What this service keeps no history of is taken from the claim: who was to pay, the kind of
+    entity that billed, and the therapy amount that billing staff had entered.
     """
     patient = db.get_one(PatientRow, row.patient_id)
     account = read_account(db, patient, left_on)
@@ -124,6 +123,7 @@ def _account_then(
         payer=_payer_profile(claim, tenant.practice),
         billed=_billed_before(db, row, export),
         busy=tuple(busy for busy in account.busy if busy.id in written),
+        entity=claim.billing_provider.entity,
         therapy_allowed_to_date=_allowed_to_date(claim),
         earlier_episodes=tuple(
             EarlierEpisode(e.start, e.end, e.plan_of_care) for e in episodes[:place]
@@ -135,7 +135,7 @@ def _account_then(
 
 def _payer_profile(claim: Claim, practice: dict[str, Any]) -> str:
     """The profile by which the claim was made, as `app.accounts.payer_profile` chose it then."""
-    if claim.payer.filing_code == MEDICARE_PART_B:
+    if claim.payer.is_medicare:
         return MEDICARE
     chosen = practice.get("payer_profiles", {}).get(claim.payer.payer_id)
     return str(chosen) if chosen in load_payers() else UNKNOWN_PAYER

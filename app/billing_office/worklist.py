@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from math import ceil
@@ -11,8 +10,8 @@ from typing import Literal, get_args
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from app.billing_office.month import PatientMonth, month_bounds, patient_month
-from app.store import ClaimLineRow, PatientMonthChargeRow, PatientMonthRow, PatientRow
+from app.billing_office.month import PatientMonth, patient_month
+from app.store import PatientMonthChargeRow, PatientMonthRow, PatientRow
 from billing.worklist import STATES, State
 
 Sort = Literal["state", "name", "total", "next_step"]
@@ -106,24 +105,6 @@ def listing(db: Session, wanted: Filter) -> Listing:
         matches,
         max(1, ceil(matches / PAGE_SIZE)),
     )
-
-
-def claims_left(db: Session, month: str, patient_ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
-    """The claims of each patient that left with a line of `month`, the first to leave first."""
-    first, last = month_bounds(month)
-    rows = db.execute(
-        select(ClaimLineRow.patient_id, ClaimLineRow.claim_id)
-        .where(
-            ClaimLineRow.patient_id.in_(patient_ids),
-            ClaimLineRow.service_date >= first,
-            ClaimLineRow.service_date <= last,
-        )
-        .order_by(ClaimLineRow.id)
-    )
-    found: dict[int, dict[str, None]] = {}
-    for patient_id, claim_id in rows:
-        found.setdefault(patient_id, {})[claim_id] = None
-    return {patient_id: tuple(ids) for patient_id, ids in found.items()}
 
 
 def summary(db: Session, month: str) -> Summary:

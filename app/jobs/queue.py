@@ -17,6 +17,7 @@ from app.context import Context
 from app.jobs.deliver import deliver_due
 from app.jobs.measure_range import measure_range_test
 from app.jobs.score import score_session
+from app.jobs.send_charges import charges_due, send_charges
 from app.jobs.tally import needs_tally, tally_tenant
 from app.store import ALL_TENANTS, OutboxRow, RangeTestRow, SessionRow, Tenant
 
@@ -24,6 +25,7 @@ log = structlog.get_logger(__name__)
 
 DELIVER, SCORE, SWEEP = "homestretch.deliver", "homestretch.score", "homestretch.sweep"
 TALLY = "homestretch.tally"
+SEND_CHARGES = "homestretch.send_charges"
 MEASURE_RANGE = "homestretch.measure_range"
 
 # A recording still unmeasured after this long has lost its task (a restart, a dead worker).
@@ -44,6 +46,9 @@ class JobQueue:
 
     def tally(self, tenant_id: str) -> None:
         self._send(TALLY, tenant_id)
+
+    def send_charges(self, tenant_id: str) -> None:
+        self._send(SEND_CHARGES, tenant_id)
 
     def measure_range(self, tenant_id: str, test_id: str) -> None:
         self._send(MEASURE_RANGE, tenant_id, test_id)
@@ -91,6 +96,10 @@ def make_celery(context: Context) -> Celery:
     def _tally(tenant_id: str) -> None:
         tally_tenant(context, tenant_id)
 
+    @celery.task(name=SEND_CHARGES, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
+    def _send_charges(tenant_id: str) -> None:
+        send_charges(context, tenant_id)
+
     @celery.task(name=MEASURE_RANGE, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
     def _measure_range(tenant_id: str, test_id: str) -> None:
         patient_id = measure_range_test(context, tenant_id, test_id)
@@ -105,7 +114,7 @@ def make_celery(context: Context) -> Celery:
 
 
 def sweep(context: Context, queue: JobQueue) -> None:
-    """Enqueues whatever is due: undelivered messages, unmeasured recordings, months to tally."""
+    """Enqueues whatever is due: messages to the EHR, unmeasured recordings, months to tally."""
     now = context.now()
     with context.database.begin(None) as db:
         everywhere = {ALL_TENANTS: True}
@@ -136,5 +145,7 @@ def sweep(context: Context, queue: JobQueue) -> None:
     for tenant in tenants:
         if needs_tally(context, tenant):
             queue.tally(tenant.id)
+        if charges_due(context, tenant):
+            queue.send_charges(tenant.id)
     for tenant_id, test_id in tests:
         queue.measure_range(tenant_id, test_id)

@@ -132,8 +132,8 @@ class ChargeMessageRow(TenantOwned, Base):
     """One DFT^P03 for one claim, sent unchanged until its receiver answers.
 
     `control_id` is MSH-10, by which the receiver knows a repetition. `status` is waiting,
-    accepted or refused; `last_error` says why the last attempt had no answer, and `leased_until`
-    keeps two senders from one message.
+    accepted, refused, or withdrawn before it was ever sent. `last_error` says why the last attempt
+    had no answer; `leased_until` keeps two senders from one message.
     """
 
     __tablename__ = "charge_message"
@@ -147,6 +147,7 @@ class ChargeMessageRow(TenantOwned, Base):
     status: Mapped[str] = mapped_column(default="waiting", index=True)
     attempts: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]
+    next_attempt_at: Mapped[datetime]
     leased_until: Mapped[datetime | None]
     last_error: Mapped[str | None]
     answered_at: Mapped[datetime | None]

@@ -308,18 +308,10 @@ def test_no_patient_data_is_in_the_log(world: World, claim_id: str) -> None:
     assert "Ñandú" not in json.dumps(logged, default=str, ensure_ascii=False)
 
 
-def test_the_worklist_links_to_the_packet_of_what_left(world: World, claim_id: str) -> None:
-    page = biller(world).get(f"{world.places.app}/office/month/{MONTH}?state=quiet")
+def test_the_page_of_the_claim_links_to_its_packet(world: World, claim_id: str) -> None:
+    page = biller(world).get(f"{world.places.app}/office/claim/{claim_id}")
     assert f"/office/claims/{claim_id}/packet.pdf" in page.text
     assert f"/office/claims/{claim_id}/packet.json" in page.text
-
-
-def test_a_claim_can_be_looked_up_by_its_id(world: World, claim_id: str) -> None:
-    browser = biller(world)
-    found = browser.get(f"{world.places.app}/office/claims/packet?claim={claim_id}&format=json")
-    assert found.json()["claim"]["id"] == claim_id
-    with pytest.raises(DemoFailed, match="400"):
-        browser.get(f"{world.places.app}/office/claims/packet?claim=&format=pdf")
 
 
 # The command line ---------------------------------------------------------------------------------

@@ -20,10 +20,10 @@ from app.billing_office.claim_book import (
     read_findings,
 )
 from app.billing_office.export import export_month
-from app.store import ClaimExportRow, ClaimIsFinal, ClaimLineRow, ClaimRow, PractitionerRow
+from app.store import ClaimExportRow, ClaimIsFinal, ClaimLineRow, ClaimRow
 from billing.x12_837p import write_837p
 from billing.x12_envelope import Interchange
-from tests.app.synthetic_practice import NPI, Monitored, write_practice
+from tests.app.synthetic_practice import Monitored, write_practice, write_therapist
 from tests.conftest import World
 
 NOW = datetime(2026, 11, 5, 15, tzinfo=UTC)
@@ -38,17 +38,7 @@ def world(make_world: Callable[..., World]) -> World:
     with context.database.begin(made.tenant_id) as db:
         people = [Monitored(name, START, days=18, minutes=24, talk=True) for name in ("A", "B")]
         write_practice(db, made.tenant_id, people)
-        db.add(
-            PractitionerRow(
-                fhir_user="Practitioner/terry-alvarez",
-                name="Terry Alvarez",
-                family="Alvarez",
-                given="Terry",
-                npi=NPI,
-                taxonomy="225100000X",
-                provider_kind="pt",
-            )
-        )
+        write_therapist(db)
     export_month(context, made.tenant_id, MONTH, "837p")
     return replace(made, context=context)
 
