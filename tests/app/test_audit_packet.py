@@ -21,6 +21,8 @@ from structlog.testing import capture_logs
 
 from app.billing_office.audit_packet import read_packet
 from app.billing_office.claim_book import read_claim
+from app.billing_office.claim_events import record_event
+from app.billing_office.corrections import correct, void
 from app.billing_office.export import export_month
 from app.cli import main
 from app.demo.browser import Browser, DemoFailed
@@ -35,6 +37,8 @@ from app.store import (
     Tenant,
     to_document,
 )
+from billing.audit_packet_pdf import audit_packet_pdf
+from billing.claim_state import ClaimEvent, LineResult
 from rtm.ledger import Correction, TimeEntry
 from rtm.protocols import draft_program, load_protocols
 from tests.app.synthetic_practice import NPI, Monitored, write_practice
@@ -246,6 +250,48 @@ def test_a_second_claim_of_the_patient_is_recounted_beside_the_first(world: Worl
     # The talk came after the first claim had left, and before the second.
     assert [record.after_claim for record in first.contacts] == [True]
     assert [record.after_claim for record in second.contacts] == [False]
+
+
+def test_a_correction_and_a_void_have_packets_of_their_own(world: World, claim_id: str) -> None:
+    with world.context.database.begin(world.tenant_id) as db:
+        patient = db.scalars(select(PatientRow)).one()
+        signer = db.scalars(select(PractitionerRow).where(PractitionerRow.npi == NPI)).one()
+        record_manual_time(
+            db,
+            patient.id,
+            signer,
+            day=date(2026, 10, 20),
+            minutes=30,
+            activity="review, entered late",
+            now=NOW + timedelta(hours=1),
+        )
+        known = ClaimEvent(
+            claim_id, "acknowledged", NOW.date(), "277CA 1", payer_claim_number="ICN-1"
+        )
+        record_event(db, known, at=NOW, by="test")
+    later = replace(world.context, now=lambda: LATER)
+    corrected = correct(later, world.tenant_id, claim_id, "time was missing", "Robin").claim_id
+    packet = read_packet(later, world.tenant_id, corrected, "Robin")
+    assert packet.findings == ()
+    units = {line.code: line.units for line in packet.lines}
+    assert units == {"98975": 1, "98977": 1, "98980": 1, "98981": 2}
+    assert read_packet(later, world.tenant_id, claim_id, "Robin").findings == ()
+    with world.context.database.begin(world.tenant_id) as db:
+        for kind in ("acknowledged", "remitted"):
+            event = ClaimEvent(
+                corrected,
+                kind,  # type: ignore[arg-type]  # one of the two above
+                LATER.date(),
+                f"{kind} 2",
+                payer_claim_number="ICN-2",
+                lines=(LineResult(None, Decimal(9), Decimal(9)),) if kind == "remitted" else (),
+            )
+            record_event(db, event, at=LATER, by="test")
+    voided = void(later, world.tenant_id, corrected, "billed by mistake", "Robin").claim_id
+    shown = read_packet(later, world.tenant_id, voided, "Robin")
+    assert (shown.claim.frequency, shown.findings) == ("8", ())
+    first = PdfReader(io.BytesIO(audit_packet_pdf(shown))).pages[0].extract_text()
+    assert "A void: its lines are those that it takes back" in first
 
 
 # Who may, and what is refused ---------------------------------------------------------------------
