@@ -17,6 +17,7 @@ from app import __version__, launch
 from app.assets import ViteAssets
 from app.billing_office.claim_views import office_claims
 from app.billing_office.views import office
+from app.clinician.time_views import chart_time
 from app.clinician.views import clinician
 from app.config import Settings
 from app.context import Context, open_context
@@ -48,7 +49,16 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
     app.extensions["homestretch"] = context
     app.extensions["homestretch_jobs"] = JobQueue(make_celery(context))
     CSRFProtect(app)
-    parts = (launch.blueprint, clinician, portal, range_portal, office, office_claims, operations)
+    parts = (
+        launch.blueprint,
+        clinician,
+        chart_time,
+        portal,
+        range_portal,
+        office,
+        office_claims,
+        operations,
+    )
     for part in parts:
         app.register_blueprint(part)
     app.before_request(load_sign_in)

@@ -12,7 +12,7 @@ from billing.attribution import THERAPISTS, Attributed
 from billing.device_periods import Findings, rules_not_loaded
 from billing.payers import PayerProfile
 from billing.rules import CodeRule, Rules, RuleSet
-from rtm.ledger import Interaction, Stretch, person_of, without_overlap
+from rtm.ledger import Interaction, Stretch, person_of, seconds_of, without_overlap
 
 _CONFIRMATION = "confirmation"
 _CONFIRMATION_SOURCE = (
@@ -179,7 +179,7 @@ def _waiting(rule_set: RuleSet, worked: MonthlyWork, attributed: Attributed) -> 
     for person in dict.fromkeys(person_of(entry) for entry in waiting):
         theirs = [entry for entry in waiting if person_of(entry) == person]
         alone = without_overlap(theirs, attributed.visits, attributed.taken_from)
-        seconds = int(sum(stretch.seconds for stretch in alone))
+        seconds = seconds_of(alone)
         facts: dict[str, object] = {
             "entries": [entry.id for entry in theirs],
             "seconds": seconds,
@@ -241,7 +241,7 @@ def _tiers(rule_set: RuleSet) -> list[CodeRule]:
 
 
 def _minutes(work: Sequence[Stretch]) -> int:
-    return int(sum(stretch.seconds for stretch in work) // 60)
+    return seconds_of(work) // 60
 
 
 def _supervision(rule_set: RuleSet, work: Sequence[Stretch]) -> list[Reason]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Literal, get_args
 
 from billing.account import Account, Block, Charge, Shortfall, Tally, sum_amounts
-from rtm.ledger import countable, without_overlap
+from rtm.ledger import countable, seconds_of, without_overlap
 
 # In the order in which somebody should look: a decision, a look, the export, a step, nothing.
 State = Literal["blocked", "review", "billable", "short", "on_track", "missed", "quiet"]
@@ -89,7 +89,7 @@ def activity(account: Account, first: date, last: date) -> Activity:
     work = without_overlap([entry for entry in facts.time if first <= entry.local_date <= last])
     return Activity(
         sum(first <= day <= last for day in facts.monitored_dates),
-        int(sum(stretch.seconds for stretch in work) // 60),
+        seconds_of(work) // 60,
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from math import fsum
 from typing import Literal
 
 ProviderKind = Literal["physician", "npp", "pt", "ot", "slp", "pta", "ota", "clinical_staff"]
@@ -422,6 +423,11 @@ class Stretch:
     seconds: float
     by: ProviderKind
     entry_id: str
+
+
+def seconds_of(work: Iterable[Stretch]) -> int:
+    """The whole seconds of `work`: instants are known to the microsecond, sums of floats less."""
+    return int(round(fsum(stretch.seconds for stretch in work), 6))
 
 
 # Who owns a minute that two people logged: the one whose work the payer pays in full.

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from app.accounts import read_account
+from app.accounts import busy_times, read_account
 from app.billing_office.claim_book import claim_row
 from app.billing_office.claim_events import read_events
 from app.billing_office.month import charge_key
@@ -108,7 +108,6 @@ def _account_then(
     account = read_account(db, patient, left_on)
     assert account is not None, "a claim comes from an episode"
     episodes = read_episodes(db, [patient.id])[patient.id]
-    written = _written_before(db, [busy.id for busy in account.busy], export)
     place = next(n for n, episode in enumerate(episodes) if episode.id == row.episode_id)
     episode = episodes[place]
     kind = db.scalar(
@@ -122,7 +121,7 @@ def _account_then(
         ledger=read_ledgers(db, [episode.id])[episode.id],
         payer=_payer_profile(claim, tenant.practice),
         billed=_billed_before(db, row, export),
-        busy=tuple(busy for busy in account.busy if busy.id in written),
+        busy=tuple(busy_times(db, [patient.id], export.exported_at).get(patient.id, ())),
         entity=claim.billing_provider.entity,
         therapy_allowed_to_date=_allowed_to_date(claim),
         earlier_episodes=tuple(
@@ -177,20 +176,6 @@ def _replaced(db: Session, row: ClaimRow) -> list[str]:
     while earlier is not None and earlier not in found:
         found.append(earlier)
         earlier = db.scalar(select(ClaimRow.replaces).where(ClaimRow.claim_id == earlier))
-    return found
-
-
-def _written_before(db: Session, ids: Sequence[str], export: ClaimExportRow) -> set[str]:
-    found: set[str] = set()
-    for start in range(0, len(ids), _IN_ONE_QUERY):
-        found.update(
-            db.scalars(
-                select(LedgerFactRow.id).where(
-                    LedgerFactRow.id.in_(ids[start : start + _IN_ONE_QUERY]),
-                    LedgerFactRow.recorded_at <= export.exported_at,
-                )
-            )
-        )
     return found
 
 
