@@ -252,7 +252,8 @@ def record_timer_interval(
     """
     episode = current_episode(db, patient_id)
     seconds = int((interval.end - interval.start).total_seconds())
-    if episode is None or seconds == 0 or db.get(LedgerFactRow, f"timer:{interval.id}"):
+    known = db.get(LedgerFactRow, f"timer:{interval.id}")
+    if episode is None or seconds == 0 or known is not None:
         return False
     practice_zone = ZoneInfo(db.get_one(Tenant, practitioner.tenant_id).time_zone)
     entry = TimeEntry(

@@ -26,7 +26,7 @@ from app.billing_office.corrections import correct, void
 from app.billing_office.export import export_month
 from app.cli import main
 from app.demo.browser import Browser, DemoFailed
-from app.rtm_book import record_interaction, record_manual_time
+from app.rtm_book import record_fact, record_interaction, record_manual_time
 from app.store import (
     ClaimLineRow,
     ClaimRow,
@@ -250,6 +250,43 @@ def test_a_second_claim_of_the_patient_is_recounted_beside_the_first(world: Worl
     # The talk came after the first claim had left, and before the second.
     assert [record.after_claim for record in first.contacts] == [True]
     assert [record.after_claim for record in second.contacts] == [False]
+
+
+def test_time_of_another_patient_counts_as_it_stood_when_the_claim_left(world: World) -> None:
+    """Both patients' entries hold 14:02 to 14:20; the other's was begun first, and retracted
+    after the claim had left."""
+    with world.context.database.begin(world.tenant_id) as db:
+        quiet = replace(PERSON, minutes=0)
+        mine, other = write_practice(
+            db, world.tenant_id, [replace(quiet, name="Mine"), replace(quiet, name="Other")], 3000
+        )
+        for patient, name, minute in ((other, "first", 0), (mine, "second", 2)):
+            begun = datetime(2026, 10, 14, 14, minute, tzinfo=UTC)
+            length = timedelta(minutes=40 if patient == mine else 20)
+            entry = TimeEntry(
+                name,
+                date(2026, 10, 14),
+                int(length.total_seconds()),
+                "pt",
+                "review",
+                begun,
+                begun + length,
+                NPI,
+                author="Terry Alvarez",
+                signed_at=begun + length,
+            )
+            episode = f"episode-{patient}"
+            record_fact(db, patient, episode, entry, "Terry Alvarez", NOW - timedelta(days=9))
+    export_month(world.context, world.tenant_id, MONTH, "837p")
+    with world.context.database.begin(world.tenant_id) as db:
+        fix = Correction("gone", "first", "Terry Alvarez", "no such work", LATER, None, NPI)
+        record_fact(db, other, f"episode-{other}", fix, "Terry Alvarez", LATER)
+        claim_id = db.scalars(select(ClaimRow.claim_id).where(ClaimRow.patient_id == mine)).one()
+    packet = read_packet(world.context, world.tenant_id, claim_id, "Robin")
+    assert packet.findings == ()
+    (record,) = packet.time
+    assert record.counted_seconds == 22 * 60
+    assert "the author's time for another patient (09:00:00-09:20:00)" in record.not_counted[0]
 
 
 def test_a_correction_and_a_void_have_packets_of_their_own(world: World, claim_id: str) -> None:
