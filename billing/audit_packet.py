@@ -299,19 +299,17 @@ def _with_lines(account: Account, record: FactRecord, lines: Sequence[LineEviden
         return record
     fact = record.when_claimed or record.original
     counted = tuple(line.line_id for line in lines if fact.id in _ids(line))
-    why = _why_not(fact, [line for line in lines if _bears_on(record, line)])
+    bearing = [line for line in lines if _bears_on(record, line)]
+    seconds = _counted_seconds(account, fact, lines)
+    why = _why_not(fact, bearing)
     if record.after_claim:
         why.append("recorded after this claim left")
+    elif seconds and not counted:
+        why.append("counted in its month, but fills no whole unit of this claim's lines")
     elif not counted and not why:
-        near = [line for line in lines if _bears_on(record, line) and _covers(account, line, fact)]
-        what = "not needed for" if near else "outside the dates of"
-        why.append(f"{what} this claim's lines")
-    return replace(
-        record,
-        counted_in=counted,
-        counted_seconds=_counted_seconds(account, fact, lines),
-        not_counted=tuple(why),
-    )
+        near = any(_covers(account, line, fact) for line in bearing)
+        why.append(f"{'not needed for' if near else 'outside the dates of'} this claim's lines")
+    return replace(record, counted_in=counted, counted_seconds=seconds, not_counted=tuple(why))
 
 
 def _why_not(fact: Fact, lines: Sequence[LineEvidence]) -> list[str]:

@@ -104,6 +104,18 @@ def test_each_line_of_a_month_shows_the_minutes_that_fill_it() -> None:
     assert further.counted.startswith("47 min counted in the month, of which 20 min fill this line")
 
 
+def test_minutes_that_fill_no_whole_unit_are_shown_as_that() -> None:
+    ledger = story_ledger()
+    signed = replace(ledger.confirmations[0], id="sign:2", entry_ids=("timer:open",))
+    ledger = replace(ledger, confirmations=(*ledger.confirmations, signed))
+    packet = audit_packet(
+        story_claim(), story_account(ledger), EXPORT, story_evidence(), MADE, RULES
+    )
+    record = next(r for r in packet.time if r.original.id == "timer:open")
+    assert (record.counted_in, record.counted_seconds) == ((), 300)
+    assert "fills no whole unit" in record.not_counted[0]
+
+
 def test_minutes_left_out_say_how_many_and_why() -> None:
     left = {item.fact_id: item for item in line(story_packet(), "98980").not_counted}
     assert (left["time:pta"].seconds, left["timer:visit"].seconds) == (420, 600)
