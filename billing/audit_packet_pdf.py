@@ -1,7 +1,7 @@
 """The audit packet as PDF: what a person reads, with selectable text and bookmarks.
 
-Every fact is named by its label (D a day, T time, C a contact); the last section gives the ids
-that the labels stand for.
+Every fact is named by its label (D a day, T time, C a contact, L a line of the claim); the last
+section gives the ids that the labels stand for.
 """
 
 from __future__ import annotations
@@ -36,7 +36,10 @@ def audit_packet_pdf(packet: AuditPacket) -> bytes:
         foot=f"Claim {packet.claim.id}: audit packet of {packet.made.at:%Y-%m-%d %H:%M} UTC",
         made_at=packet.made.at,
         zone=ZoneInfo(packet.monitoring.time_zone),
-        labels={id_: record.label for record in packet.facts for id_ in _ids_of(record)},
+        labels={
+            **{id_: record.label for record in packet.facts for id_ in _ids_of(record)},
+            **{line.line_id: f"L{n}" for n, line in enumerate(packet.lines, start=1)},
+        },
     )
     pages.add_page()
     _first_page(pages, packet)
@@ -88,7 +91,7 @@ def _first_page(pages: Pages, packet: AuditPacket) -> None:
                 "Exported",
                 f"{export.format} file{' ' + export.file_name if export.file_name else ''},"
                 f" control number {export.control_number}, {pages.clock(export.at)}"
-                f" by {export.by or 'nobody on record'}",
+                f" by {export.by or 'somebody who is not recorded'}",
             ),
             ("SHA-256 of the exported bytes", export.sha256),
             ("State today", packet.state.status.replace("_", " ")),
@@ -98,9 +101,20 @@ def _first_page(pages: Pages, packet: AuditPacket) -> None:
     )
     pages.heading("Lines of the claim")
     pages.grid(
-        ("Line", "Code", "What", "Units", "Modifiers", "Service", "Amount", "Counted", "Recount"),
-        (14, 6, 21, 5, 9, 12, 8, 34, 9),
-        [_line_row(packet, line) for line in packet.lines],
+        (
+            "No.",
+            "Line",
+            "Code",
+            "What",
+            "Units",
+            "Modifiers",
+            "Service",
+            "Amount",
+            "Counted",
+            "Recount",
+        ),
+        (4, 14, 6, 20, 5, 9, 12, 8, 31, 9),
+        [_line_row(pages, packet, line) for line in packet.lines],
     )
     pages.paragraph(f"Total of the claim: {claim.total}")
     pages.heading("What this packet does not show")
@@ -121,8 +135,11 @@ def _verdict(pages: Pages, packet: AuditPacket) -> None:
     pages.alarm(f"FINDING: the facts do not give this claim as it was sent ({differences}).")
     pages.grid(
         ("Line", "Difference"),
-        (14, 86),
-        [[finding.line_id or "", pages.with_labels(finding.why)] for finding in packet.findings],
+        (8, 92),
+        [
+            [pages.label(finding.line_id or ""), pages.with_labels(finding.why)]
+            for finding in packet.findings
+        ],
     )
 
 
@@ -136,9 +153,10 @@ def _who(pages: Pages, recorded: Recorded | None) -> str:
     return "" if recorded is None else f"{recorded.by}, {pages.clock(recorded.at)}"
 
 
-def _line_row(packet: AuditPacket, line: LineEvidence) -> Row:
+def _line_row(pages: Pages, packet: AuditPacket, line: LineEvidence) -> Row:
     differs = any(finding.line_id == line.line_id for finding in packet.findings)
     return (
+        pages.label(line.line_id),
         line.line_id,
         line.code,
         line.label,
@@ -229,11 +247,13 @@ def _programs(pages: Pages, packet: AuditPacket) -> None:
 
 def _line(pages: Pages, packet: AuditPacket, line: LineEvidence) -> None:
     modifiers = "".join(f"-{modifier}" for modifier in line.modifiers)
-    pages.heading(f"Line {line.line_id}: {line.code}{modifiers} × {line.units}, {line.label}")
+    number = pages.label(line.line_id)
+    pages.heading(f"{number}: {line.code}{modifiers} × {line.units}, {line.label}")
     dates = f"{line.rule_set_valid_from} to {line.rule_set_valid_to}"
     approval = None if line.approval is None else line.approval.approved
     pages.pairs(
         [
+            ("Line", line.line_id),
             ("Date of service", _span(line.service_from, line.service_date)),
             ("Time charged for", f"{line.first} to {line.last}"),
             ("Diagnoses", ", ".join(line.diagnoses)),
@@ -329,7 +349,7 @@ def _device_log(pages: Pages, packet: AuditPacket) -> None:
     pages.heading("Device data log: every day of the episode on which anything came")
     pages.grid(
         ("No.", "Day", "Captured", "Received", "Origin", "Recorded", "Counts in", "Remarks"),
-        (5, 8, 14, 14, 25, 16, 10, 30),
+        (5, 8, 14, 14, 25, 18, 7, 31),
         [_day_row(pages, record) for record in packet.days],
     )
 
@@ -349,7 +369,7 @@ def _day_row(pages: Pages, record: FactRecord) -> Row:
         pages.clock(fact.received_at),
         ", ".join(origin),
         _who(pages, record.recorded),
-        ", ".join(record.counted_in),
+        ", ".join(map(pages.label, record.counted_in)),
         _remarks(pages, record),
     )
 
@@ -370,7 +390,7 @@ def _time_log(pages: Pages, packet: AuditPacket) -> None:
             "Counts in",
             "Remarks",
         ),
-        (4, 8, 7, 7, 7, 7, 15, 17, 16, 9, 25),
+        (4, 8, 7, 7, 7, 7, 15, 17, 17, 7, 26),
         [_time_row(pages, record) for record in packet.time],
     )
 
@@ -390,7 +410,7 @@ def _time_row(pages: Pages, record: FactRecord) -> Row:
         _worker(entry, record),
         f"{activity} ({entry.source})",
         "" if stood is None else _signed(pages, record.signature),
-        ", ".join(record.counted_in),
+        ", ".join(map(pages.label, record.counted_in)),
         _remarks(pages, record),
     )
 
@@ -414,7 +434,7 @@ def _contact_log(pages: Pages, packet: AuditPacket) -> None:
     pages.heading("Contacts: every one of the episode")
     pages.grid(
         ("No.", "When", "How", "Length", "Who", "Recorded", "Counts in", "Remarks"),
-        (5, 14, 10, 10, 18, 18, 12, 35),
+        (5, 14, 10, 10, 18, 20, 7, 38),
         [_contact_row(pages, record) for record in packet.contacts],
     )
 
@@ -432,7 +452,7 @@ def _contact_row(pages: Pages, record: FactRecord) -> Row:
         in_minutes(talk.seconds),
         who,
         _who(pages, record.recorded),
-        ", ".join(record.counted_in),
+        ", ".join(map(pages.label, record.counted_in)),
         _remarks(pages, record),
     )
 

@@ -100,7 +100,7 @@ def test_headings_are_bookmarks_and_the_language_is_named() -> None:
     reader = PdfReader(io.BytesIO(audit_packet_pdf(story_packet())))
     titles = [item.title for item in reader.outline if not isinstance(item, list)]
     assert "Corrections" in titles
-    assert any(title and title.startswith("Line HS-7-3: 98980-GP") for title in titles)
+    assert any(title and title.startswith("L3: 98980-GP") for title in titles)
     assert reader.trailer["/Root"]["/Lang"] == "en-US"
 
 
