@@ -23,6 +23,8 @@ Indicator = Literal["0", "1", "9"]
 # policy (2) or clinical data (3).
 LineIndicator = Literal["1", "2", "3"]
 
+_TABLES = frozenset({"medically_unlikely", "procedure_pairs"})
+
 
 class InvalidEdits(ValueError):
     """A file breaks the schema or names a quarter twice; the message names file and place."""
@@ -106,9 +108,6 @@ def read_edits(folder: Traversable) -> Edits:
             so_far = quarters.get(quarter, QuarterEdits(quarter, {}, False, (), False))
             quarters[quarter] = _with_tables(name, so_far, document)
     return Edits(quarters)
-
-
-_TABLES = frozenset({"medically_unlikely", "procedure_pairs"})
 
 
 def merged(shipped: Edits, loaded: Edits) -> Edits:
