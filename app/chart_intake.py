@@ -101,7 +101,7 @@ def _billing(client: FhirClient, fhir_id: str, today: date) -> dict[str, Any]:
     billing: dict[str, Any] = {}
     coverages = _searched(client, "Coverage", {"beneficiary": f"Patient/{fhir_id}"})
     if coverages:
-        coverage = _to_bill([read_coverage(item) for item in coverages], today)
+        coverage = coverage_to_bill([read_coverage(item) for item in coverages], today)
         billing["coverage"] = asdict(coverage) | {
             "start": coverage.start and coverage.start.isoformat(),
             "end": coverage.end and coverage.end.isoformat(),
@@ -112,7 +112,7 @@ def _billing(client: FhirClient, fhir_id: str, today: date) -> dict[str, Any]:
     return billing
 
 
-def _to_bill(coverages: Sequence[CoverageSummary], today: date) -> CoverageSummary:
+def coverage_to_bill(coverages: Sequence[CoverageSummary], today: date) -> CoverageSummary:
     """The first that is in force; where none is, the first, and its dates tell the scrubber."""
     return next((coverage for coverage in coverages if coverage.covers(today)), coverages[0])
 

@@ -431,7 +431,7 @@ def _deliver(context: Context, tenant: str, what: str) -> None:
         click.echo(f"homestretch: refused: {line}", err=True)
     click.echo(
         f"{what}; {done.accepted} accepted, {len(done.refused)} refused, "
-        f"{done.unanswered} sent and not acknowledged, {done.elsewhere} being sent elsewhere"
+        f"{done.unanswered} not acknowledged, {done.elsewhere} being sent elsewhere"
     )
     if done.unanswered:
         raise CliFailure(
@@ -450,7 +450,10 @@ def _write(path: Path, data: bytes) -> None:
     try:
         path.write_bytes(data)
     except OSError as error:
-        raise CliFailure(f"{path}: {error.strerror}; exporting again gives the same file") from None
+        raise CliFailure(
+            f"{path}: {error.strerror}; the file is kept: export again, or fetch it in the billing "
+            "office"
+        ) from None
 
 
 @main.command()

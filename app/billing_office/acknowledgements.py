@@ -17,7 +17,7 @@ from app.billing_office.claim_events import (
     known_claims,
     line_ids,
     read_states,
-    record_event,
+    record_events,
     settle,
 )
 from app.context import Context
@@ -88,13 +88,14 @@ def import_answers(
         reading = _read(db, file)
         row, imported_before = _file_row(db, name, content, now, by)
         findings = list(reading.findings)
-        new_events = 0
         known = known_claims(db, {event.claim_id for event in reading.events})
-        for event in reading.events:
-            if event.claim_id not in known:
-                findings.append(f"{event.source}: claim {event.claim_id} never left from here")
-            else:
-                new_events += record_event(db, event, at=now, by=by, file_id=row.id)
+        ours = [event for event in reading.events if event.claim_id in known]
+        findings += [
+            f"{event.source}: claim {event.claim_id} never left from here"
+            for event in reading.events
+            if event.claim_id not in known
+        ]
+        new_events = record_events(db, ours, at=now, by=by, file_id=row.id)
         released = settle(db, sorted(known), at=now, by=by)
         states = Counter[str]()
         for claim_id, state in read_states(db, sorted(known)).items():

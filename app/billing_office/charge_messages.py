@@ -48,10 +48,6 @@ class Interface:
     port: int
     timeout_s: float
 
-    @property
-    def place(self) -> str:
-        return f"{self.host}:{self.port}"
-
 
 @dataclass(frozen=True)
 class Queued:

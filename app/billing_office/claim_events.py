@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from app.context import Context
@@ -19,7 +19,7 @@ from app.store import (
     ClaimRow,
     Tenant,
     from_document,
-    mark_stale,
+    mark_all_stale,
     to_document,
 )
 from billing.claim_state import ClaimEvent, ClaimState, claim_state, objection, taken_on
@@ -35,14 +35,47 @@ class ReopenRefused(ValueError):
     """The claim can't be reopened; the message says why."""
 
 
+class Left(NamedTuple):
+    """The export with which a claim left."""
+
+    export_id: int
+    at: datetime
+    control_number: int
+
+
+class Change(NamedTuple):
+    """A claim that corrects (7) or voids (8) an earlier one."""
+
+    claim_id: str
+    frequency: str
+    replaces: str
+
+
 def record_event(
     db: Session, event: ClaimEvent, *, at: datetime, by: str, file_id: int | None = None
 ) -> bool:
     """Stores `event` unless it is there already; False then."""
-    digest = event.digest
-    if db.scalar(select(ClaimEventRow.id).where(ClaimEventRow.digest == digest)) is not None:
-        return False
-    db.add(
+    return record_events(db, [event], at=at, by=by, file_id=file_id) == 1
+
+
+def record_events(
+    db: Session,
+    events: Iterable[ClaimEvent],
+    *,
+    at: datetime,
+    by: str,
+    file_id: int | None = None,
+) -> int:
+    """Stores those of `events` that are not there already; how many."""
+    new = {event.digest: event for event in events}
+    digests = list(new)
+    for start in range(0, len(digests), _IN_ONE_QUERY):
+        part = digests[start : start + _IN_ONE_QUERY]
+        for digest in db.scalars(
+            select(ClaimEventRow.digest).where(ClaimEventRow.digest.in_(part))
+        ):
+            del new[digest]
+    db.add_all(
         ClaimEventRow(
             claim_id=event.claim_id,
             digest=digest,
@@ -53,9 +86,10 @@ def record_event(
             recorded_at=at,
             recorded_by=by,
         )
+        for digest, event in new.items()
     )
     db.flush()
-    return True
+    return len(new)
 
 
 def unbill(context: Context, tenant_id: str, claim_id: str, reason: str, by: str) -> int:
@@ -72,14 +106,13 @@ def unbill(context: Context, tenant_id: str, claim_id: str, reason: str, by: str
             .where(ChargeMessageRow.claim_id == claim_id, ChargeMessageRow.status == "waiting")
             .with_for_update()
         )
-        why = _objection(db, tenant_id, claim_id, "unbilled", reason, by, now)
+        event, why = _decision(db, tenant_id, claim_id, "unbilled", reason, by, now)
         if why is None and message is not None and message.attempts:
             why = "its charge message was sent and not answered; send it again first"
         if why is not None:
             raise UnbillRefused(f"claim {claim_id}: {why}")
         if message is not None:
             message.status = "withdrawn"
-        event = _decision(db, tenant_id, claim_id, "unbilled", reason, by, now)
         record_event(db, event, at=now, by=by)
         return settle(db, [claim_id], at=now, by=by)
 
@@ -92,12 +125,11 @@ def reopen(context: Context, tenant_id: str, claim_id: str, reason: str, by: str
     """
     with context.database.begin(tenant_id) as db:
         now = context.now()
-        why = _objection(db, tenant_id, claim_id, "reopened", reason, by, now)
+        event, why = _decision(db, tenant_id, claim_id, "reopened", reason, by, now)
         if why is None and not reason:
             why = "reopening needs a reason"
         if why is not None:
             raise ReopenRefused(f"claim {claim_id}: {why}")
-        event = _decision(db, tenant_id, claim_id, "reopened", reason, by, now)
         record_event(db, event, at=now, by=by)
 
 
@@ -124,8 +156,8 @@ def read_events(db: Session, claim_ids: Iterable[str]) -> dict[str, list[ClaimEv
     events: dict[str, list[ClaimEvent]] = {claim_id: [] for claim_id in wanted}
     for start in range(0, len(wanted), _IN_ONE_QUERY):
         part = wanted[start : start + _IN_ONE_QUERY]
-        for claim_id, export in exports_of_claims(db, part).items():
-            on, source = export.exported_at.date(), f"export {export.control_number}"
+        for claim_id, left in left_with(db, part).items():
+            on, source = left.at.date(), f"export {left.control_number}"
             events[claim_id] += [
                 ClaimEvent(claim_id, "built", on, source),
                 ClaimEvent(claim_id, "exported", on, source),
@@ -136,17 +168,25 @@ def read_events(db: Session, claim_ids: Iterable[str]) -> dict[str, list[ClaimEv
     return events
 
 
-def exports_of_claims(db: Session, claim_ids: Sequence[str]) -> dict[str, ClaimExportRow]:
-    """The export with which each claim left; a claim that never left is not in it."""
-    found: dict[str, ClaimExportRow] = {}
-    for table in (ClaimLineRow, ClaimRow):
-        rows = db.execute(
-            select(table.claim_id, ClaimExportRow)
-            .join(ClaimExportRow, ClaimExportRow.id == table.export_id)
-            .where(table.claim_id.in_(claim_ids))
-            .distinct()
-        )
-        found |= {claim_id: export for claim_id, export in rows}
+def left_with(db: Session, claim_ids: Iterable[str]) -> dict[str, Left]:
+    """With which export each claim left; a claim that never left is not in it."""
+    wanted = list(claim_ids)
+    found: dict[str, Left] = {}
+    for start in range(0, len(wanted), _IN_ONE_QUERY):
+        part = wanted[start : start + _IN_ONE_QUERY]
+        for table in (ClaimLineRow, ClaimRow):
+            rows = db.execute(
+                select(
+                    table.claim_id,
+                    ClaimExportRow.id,
+                    ClaimExportRow.exported_at,
+                    ClaimExportRow.control_number,
+                )
+                .join(ClaimExportRow, ClaimExportRow.id == table.export_id)
+                .where(table.claim_id.in_(part))
+                .distinct()
+            )
+            found |= {claim_id: Left(id_, at, number) for claim_id, id_, at, number in rows}
     return found
 
 
@@ -156,38 +196,44 @@ def settle(db: Session, claim_ids: Iterable[str], *, at: datetime, by: str) -> i
     A correction or void that the payer has taken replaces or voids the claim before; one that was
     refused or taken back leaves that claim as it was.
     """
+    wanted = list(claim_ids)
+    changes = _changes_among(db, wanted)
     released = 0
-    for claim_id in claim_ids:
-        own = db.scalar(select(ClaimRow).where(ClaimRow.claim_id == claim_id))
-        events = read_events(db, [claim_id])[claim_id]
+    for claim_id, events in read_events(db, wanted).items():
         freed = release_charges(db, claim_id, claim_state(events), at)
-        if own is None or own.replaces is None:
+        change = changes.get(claim_id)
+        if change is None:
             released += freed + _settle_reversed(db, claim_id, events, at=at, by=by)
             continue
         day = taken_on(events)
         if day is not None:
-            released += _take_effect(db, own, day, at=at, by=by)
+            released += _take_effect(db, change, day, at=at, by=by)
         elif freed:
-            _restore_charges(db, own.replaces)
+            _restore_charges(db, change.replaces)
     return released
+
+
+def _changes_among(db: Session, claim_ids: Sequence[str]) -> dict[str, Change]:
+    """Those of `claim_ids` that correct or void another claim."""
+    found: dict[str, Change] = {}
+    for start in range(0, len(claim_ids), _IN_ONE_QUERY):
+        part = claim_ids[start : start + _IN_ONE_QUERY]
+        found |= {change.claim_id: change for change in _changes(db, ClaimRow.claim_id.in_(part))}
+    return found
+
+
+def _changes(db: Session, condition: ColumnElement[bool]) -> list[Change]:
+    rows = db.execute(
+        select(ClaimRow.claim_id, ClaimRow.frequency, ClaimRow.replaces)
+        .where(condition, ClaimRow.replaces.is_not(None))
+        .order_by(ClaimRow.id)
+    )
+    return [Change(claim_id, frequency, replaces or "") for claim_id, frequency, replaces in rows]
 
 
 def release_charges(db: Session, claim_id: str, state: ClaimState, at: datetime) -> int:
     """Frees the claim's charges to be billed anew where `state` does; how many it freed."""
     return _release(db, claim_id, at) if state.releases_charges else 0
-
-
-def _objection(
-    db: Session,
-    tenant_id: str,
-    claim_id: str,
-    kind: Literal["unbilled", "reopened"],
-    reason: str,
-    by: str,
-    now: datetime,
-) -> str | None:
-    event = _decision(db, tenant_id, claim_id, kind, reason, by, now)
-    return objection(read_state(db, claim_id), event)
 
 
 def _decision(
@@ -198,15 +244,16 @@ def _decision(
     reason: str,
     by: str,
     now: datetime,
-) -> ClaimEvent:
+) -> tuple[ClaimEvent, str | None]:
+    """What the office decided as an event, and why it can't be if it can't."""
     on = day_of_decision(db, tenant_id, claim_id, now)
-    return ClaimEvent(claim_id, kind, on, by, reasons=(reason,) if reason else ())
+    event = ClaimEvent(claim_id, kind, on, by, reasons=(reason,) if reason else ())
+    return event, objection(read_state(db, claim_id), event)
 
 
-def _take_effect(db: Session, own: ClaimRow, day: date, *, at: datetime, by: str) -> int:
+def _take_effect(db: Session, own: Change, day: date, *, at: datetime, by: str) -> int:
     """The payer has taken the correction or void `own`: the claim before is no more. How many
     charges may be billed anew."""
-    assert own.replaces is not None, "the caller looked"
     void = own.frequency == "8"
     before = read_events(db, [own.replaces])[own.replaces]
     event = ClaimEvent(
@@ -236,12 +283,12 @@ def _settle_reversed(
     return _take_effect(db, void, day, at=at, by=by)
 
 
-def pending_change(db: Session, claim_id: str) -> ClaimRow | None:
+def pending_change(db: Session, claim_id: str) -> Change | None:
     """The correction or void of this claim that was sent and not refused, if there is one."""
-    rows = db.scalars(select(ClaimRow).where(ClaimRow.replaces == claim_id)).all()
-    states = read_states(db, [row.claim_id for row in rows])
+    changes = _changes(db, ClaimRow.replaces == claim_id)
+    states = read_states(db, [change.claim_id for change in changes])
     gone = ("rejected", "unbilled")
-    return next((row for row in rows if states[row.claim_id].status not in gone), None)
+    return next((c for c in changes if states[c.claim_id].status not in gone), None)
 
 
 def _release(db: Session, claim_id: str, at: datetime) -> int:
@@ -252,8 +299,7 @@ def _release(db: Session, claim_id: str, at: datetime) -> int:
     ).all()
     for line in lines:
         line.released_at = at
-    for patient_id in {line.patient_id for line in lines}:
-        mark_stale(db, patient_id)
+    mark_all_stale(db, [line.patient_id for line in lines])
     db.flush()
     return len(lines)
 
@@ -266,13 +312,13 @@ def _restore_charges(db: Session, claim_id: str) -> None:
     lines = db.scalars(select(ClaimLineRow).where(ClaimLineRow.claim_id == claim_id)).all()
     for line in lines:
         line.released_at = None
-        mark_stale(db, line.patient_id)
+    mark_all_stale(db, [line.patient_id for line in lines])
     db.flush()
 
 
 def known_claims(db: Session, claim_ids: Iterable[str]) -> set[str]:
     """Those of `claim_ids` that left from here."""
-    return set(exports_of_claims(db, list(claim_ids)))
+    return set(left_with(db, claim_ids))
 
 
 def claims_of_export(db: Session, export: ClaimExportRow) -> list[str]:

@@ -39,7 +39,7 @@ from billing.claim_model import Claim
 from billing.claim_state import ClaimEvent, ClaimState, objection
 from billing.scrub import holds, scrub
 
-Change = Literal["correction_sent", "void_sent"]
+ChangeKind = Literal["correction_sent", "void_sent"]
 
 
 class ChangeRefused(ValueError):
@@ -79,7 +79,7 @@ def void(context: Context, tenant_id: str, claim_id: str, reason: str, by: str) 
 
 
 def objection_to(
-    db: Session, row: ClaimRow, kind: Change, state: ClaimState | None = None
+    db: Session, row: ClaimRow, kind: ChangeKind, state: ClaimState | None = None
 ) -> str | None:
     """Why the claim can't be corrected or voided now; None where it can."""
     if row.format == "dft":
@@ -98,7 +98,7 @@ def objection_to(
 
 
 def _change(
-    context: Context, tenant_id: str, claim_id: str, reason: str, by: str, kind: Change
+    context: Context, tenant_id: str, claim_id: str, reason: str, by: str, kind: ChangeKind
 ) -> ChangeDone:
     with context.database.begin(tenant_id) as db:
         tenant = db.get_one(Tenant, tenant_id)
@@ -131,7 +131,7 @@ def _change(
         else:
             findings = scrub(made, now.date(), edits=edits)
         if isinstance(made, ScrubFinding) or holds(findings):
-            why = "; ".join(in_words(finding) for finding in findings)
+            why = "; ".join(in_words(f) for f in findings if f.severity == "hold")
             raise ChangeRefused(f"claim {claim_id}: held: {why}")
         patient = db.get_one(PatientRow, row.patient_id)
         leaving = Leaving(patient, row.episode_id, made, findings, replaces=claim_id)

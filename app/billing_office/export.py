@@ -42,7 +42,7 @@ from app.store import (
     CounterRow,
     PatientRow,
     Tenant,
-    mark_stale,
+    mark_all_stale,
 )
 from billing.claim import ScrubFinding
 from billing.claim_model import Claim
@@ -230,7 +230,7 @@ def send(
         ExportRefused: the control numbers are used up.
     """
     first = counter.value + 1
-    if first + len(ready) > LARGEST_CONTROL_NUMBER:
+    if first + len(ready) - 1 > LARGEST_CONTROL_NUMBER:
         raise ExportRefused(f"the control numbers run out after {LARGEST_CONTROL_NUMBER}")
     production = bool(tenant.practice.get("production", False))
     files = write_files(
@@ -337,7 +337,6 @@ def _record(
     db.flush()
     for leaving in leavings:
         claim = leaving.claim
-        mark_stale(db, leaving.patient.id)
         keep_claim(
             db,
             export,
@@ -365,6 +364,7 @@ def _record(
                     modifiers=list(charge.modifiers),
                 )
             )
+    mark_all_stale(db, [leaving.patient.id for leaving in leavings])
 
 
 def _again(db: Session, month: str, format_: Format, held: tuple[str, ...]) -> ExportDone:

@@ -11,10 +11,10 @@ from math import ceil
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from app.billing_office.claim_book import ClaimNotKept, claim_row
-from app.billing_office.claim_events import read_events, read_states
+from app.billing_office.claim_events import left_with, read_events, read_states
 from app.billing_office.corrections import objection_to
 from app.billing_office.export_formats import FACTS
 from app.store import (
@@ -216,7 +216,11 @@ def claim_history(db: Session, claim_id: str) -> ClaimHistory:
         else tuple(from_document(ScrubFinding, document) for document in row.findings),
         items=_items(db, claim_id, events, state),
         files=tuple(
-            db.scalars(select(ClaimExportRow).where(ClaimExportRow.id == _export_id(db, claim_id)))
+            db.scalars(
+                select(ClaimExportRow)
+                .where(ClaimExportRow.id == left_with(db, [claim_id])[claim_id].export_id)
+                .options(defer(ClaimExportRow.content), defer(ClaimExportRow.data))
+            )
         ),
         answers=tuple(
             db.scalars(
@@ -296,16 +300,13 @@ def _heads_not_kept(db: Session, condition: ColumnElement[bool]) -> list[_Head]:
 def _briefs(
     db: Session, heads: Sequence[_Head], states: Mapping[str, ClaimState]
 ) -> tuple[ClaimBrief, ...]:
-    unanswered = dict(
-        db.execute(
-            select(ChargeMessageRow.claim_id, ChargeMessageRow.attempts).where(
-                ChargeMessageRow.claim_id.in_([head.claim_id for head in heads]),
-                ChargeMessageRow.status == "waiting",
-            )
+    waiting = db.execute(
+        select(ChargeMessageRow.claim_id, ChargeMessageRow.attempts).where(
+            ChargeMessageRow.claim_id.in_([head.claim_id for head in heads]),
+            ChargeMessageRow.status == "waiting",
         )
-        .tuples()
-        .all()
     )
+    unanswered = {claim_id: attempts for claim_id, attempts in waiting}
     briefs = []
     for head in heads:
         state = states[head.claim_id]
@@ -405,14 +406,6 @@ def _items(
             )
         )
     return tuple(sorted(items, key=lambda item: item.on))
-
-
-def _export_id(db: Session, claim_id: str) -> int | None:
-    kept = db.scalar(select(ClaimRow.export_id).where(ClaimRow.claim_id == claim_id))
-    if kept is not None:
-        return kept
-    query = select(ClaimLineRow.export_id).where(ClaimLineRow.claim_id == claim_id)
-    return db.scalar(query.limit(1))
 
 
 def _actions(

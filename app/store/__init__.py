@@ -16,7 +16,12 @@ from app.store.claims import (
 from app.store.documents import from_document, to_document
 from app.store.ledger_book import EpisodeRow, FactIsFinal, LedgerFactRow
 from app.store.outbox import OutboxRow
-from app.store.patient_month import PatientMonthChargeRow, PatientMonthRow, mark_stale
+from app.store.patient_month import (
+    PatientMonthChargeRow,
+    PatientMonthRow,
+    mark_all_stale,
+    mark_stale,
+)
 from app.store.people import PatientRow, PractitionerRow
 from app.store.range import RangeTestRow
 from app.store.tenant import Tenant, tenant_by_iss
@@ -51,6 +56,7 @@ __all__ = [
     "Tenant",
     "TenantMissing",
     "from_document",
+    "mark_all_stale",
     "mark_stale",
     "tenant_by_iss",
     "to_document",
