@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, cast, get_args
 from zoneinfo import ZoneInfo
@@ -51,7 +51,7 @@ def read_accounts(db: Session, patients: Sequence[PatientRow], as_of: date) -> d
     around = _Around(
         ledgers=read_ledgers(db, [episode.id for episode in current.values()]),
         billed=_billed(db, ids),
-        busy=_busy(db, ids),
+        busy=busy_times(db, ids),
         kinds=_provider_kinds(db, current.values()),
     )
     return {
@@ -144,8 +144,11 @@ def _billed(db: Session, patient_ids: Sequence[int]) -> dict[int, list[Billed]]:
     return billed
 
 
-def _busy(db: Session, patient_ids: Sequence[int]) -> dict[int, list[BusyTime]]:
-    """What the same people logged for other patients over the same minutes, as it stands."""
+def busy_times(
+    db: Session, patient_ids: Sequence[int], recorded_until: datetime | None = None
+) -> dict[int, list[BusyTime]]:
+    """What the same people logged for other patients over the same minutes, as it stands, or
+    stood at `recorded_until`."""
     own, other = aliased(LedgerFactRow), aliased(LedgerFactRow)
     rows = db.execute(
         select(own.patient_id, other.episode_id, other.npi, other.began_at, other.ended_at)
@@ -160,9 +163,10 @@ def _busy(db: Session, patient_ids: Sequence[int]) -> dict[int, list[BusyTime]]:
         .distinct()
     ).all()
     # A row may be of an entry that was corrected or retracted since; what stands is known by span.
+    ledgers = read_ledgers(db, list({row.episode_id for row in rows}), recorded_until)
     standing = {
         (episode_id, entry.npi, entry.start, entry.end): entry.id
-        for episode_id, ledger in read_ledgers(db, list({row.episode_id for row in rows})).items()
+        for episode_id, ledger in ledgers.items()
         for entry in ledger.facts()
         if isinstance(entry, TimeEntry)
     }

@@ -167,6 +167,35 @@ def rules_list(day: str, payer_id: str, as_json: bool) -> None:
     click.echo(json.dumps(listing) if as_json else listing_text(listing))
 
 
+@rules.command("load-ncci")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--quarter", required=True, help="The quarter of the files, e.g. 2026Q4.")
+@click.option("--kind", type=click.Choice(["ptp", "mue"]), help="What they must be; else as read.")
+@click.option("--replace", is_flag=True, help="Take the place of what is loaded for the quarter.")
+def rules_load_ncci(
+    files: tuple[Path, ...], quarter: str, kind: Literal["ptp", "mue"] | None, replace: bool
+) -> None:
+    """Load CMS's quarterly NCCI table for practitioners from FILES, as .txt or .csv.
+
+    Give every part of a PTP table at once (ccipra-...-f1.txt to -f4.txt), or the one MUE file.
+    Spreadsheets (.xlsx) and archives (.zip) are not read: unpack them first. What touches RTM is
+    kept in HOMESTRETCH_EDITS_DIR and used for each claim by its date of service.
+    """
+    from app.context import utc_now
+    from app.ncci import LoadRefused, load_ncci
+
+    try:
+        done = load_ncci(_settings(), files, quarter, now=utc_now(), kind=kind, replace=replace)
+    except LoadRefused as error:
+        raise CliError(str(error)) from None
+    for warning in done.warnings:
+        click.echo(f"homestretch: warning: {warning}", err=True)
+    click.echo(
+        f"{done.path}: {done.kind.upper()} table of {quarter}, {done.kept} of {done.row_count} "
+        "entries touch our codes"
+    )
+
+
 @main.group()
 def claims() -> None:
     """Claims from the database."""
@@ -356,6 +385,38 @@ def claims_resend_dft(tenant_id: str | None) -> None:
     with _database_errors():
         context = _migrated_context()
         _deliver(context, _only_tenant(context, tenant_id), "no new claims")
+
+
+@claims.command("packet")
+@click.argument("claim_id")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="A file ending in .pdf or .json."
+)
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def claims_packet(claim_id: str, out: Path, tenant_id: str | None) -> None:
+    """Write the audit packet of CLAIM_ID: everything that supports it. It holds patient data."""
+    from app.billing_office.audit_packet import packet_file
+    from app.billing_office.claim_book import ClaimNotKept, ClaimUnknown
+
+    suffix = out.suffix.lower().removeprefix(".")
+    if suffix not in ("pdf", "json"):
+        raise CliError(f"{out}: name a file that ends in .pdf or .json")
+    if not out.parent.is_dir():
+        raise CliError(f"{out}: there is no folder {out.parent}")
+    with _database_errors():
+        context = _migrated_context()
+        tenant = _only_tenant(context, tenant_id)
+        try:
+            content = packet_file(
+                context, tenant, claim_id, "pdf" if suffix == "pdf" else "json", "command line"
+            )
+        except (ClaimUnknown, ClaimNotKept) as error:
+            raise CliError(str(error)) from None
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        raise CliFailure(f"{out}: {error.strerror}") from None
+    click.echo(f"{out}: audit packet of claim {claim_id}")
 
 
 def _deliver(context: Context, tenant: str, what: str) -> None:

@@ -83,12 +83,17 @@ def read_episodes(db: Session, patient_ids: Sequence[int]) -> dict[int, list[Epi
     return episodes
 
 
-def read_ledgers(db: Session, episode_ids: Sequence[str]) -> dict[str, Ledger]:
-    """Every fact of each episode that is counted, in the order of recording."""
+def read_ledgers(
+    db: Session, episode_ids: Sequence[str], recorded_until: datetime | None = None
+) -> dict[str, Ledger]:
+    """Every fact of each episode that is counted, in the order of recording.
+
+    With `recorded_until`, as the ledgers stood then.
+    """
     facts: dict[str, dict[str, list[Any]]] = {
         episode_id: {kind: [] for kind in _KINDS} for episode_id in episode_ids
     }
-    rows = db.execute(
+    query = (
         select(
             LedgerFactRow.episode_id,
             LedgerFactRow.kind,
@@ -99,7 +104,9 @@ def read_ledgers(db: Session, episode_ids: Sequence[str]) -> dict[str, Ledger]:
         .where(LedgerFactRow.episode_id.in_(episode_ids), LedgerFactRow.kind.in_(_KINDS))
         .order_by(LedgerFactRow.recorded_at, LedgerFactRow.id)
     )
-    for episode_id, kind, document, recorded_at, recorded_by in rows:
+    if recorded_until is not None:
+        query = query.where(LedgerFactRow.recorded_at <= recorded_until)
+    for episode_id, kind, document, recorded_at, recorded_by in db.execute(query):
         fact: Any = from_document(_KINDS[kind], document)
         if isinstance(fact, TimeEntry) and fact.author is None:
             fact = _by_its_recorder(fact, recorded_by, recorded_at)

@@ -25,6 +25,7 @@ from app.billing_office.export import (
     Leaving,
     claim_id_of,
     in_words,
+    loaded_edits,
     lock_counter,
     send,
     warnings_on,
@@ -121,7 +122,14 @@ def _change(
             made: Claim | ScrubFinding = _void_of(db, claim_id, new_id, state.payer_claim_number)
         else:
             made = _correction_of(db, tenant, row, export, new_id, state.payer_claim_number, now)
-        findings = (made,) if isinstance(made, ScrubFinding) else scrub(made, now.date())
+        try:
+            edits = loaded_edits(context)
+        except ExportRefused as error:
+            raise ChangeRefused(f"claim {claim_id}: {error}") from None
+        if isinstance(made, ScrubFinding):
+            findings: tuple[ScrubFinding, ...] = (made,)
+        else:
+            findings = scrub(made, now.date(), edits=edits)
         if isinstance(made, ScrubFinding) or holds(findings):
             why = "; ".join(in_words(f) for f in findings if f.severity == "hold")
             raise ChangeRefused(f"claim {claim_id}: held: {why}")

@@ -34,6 +34,7 @@ from app.billing_office.month import (
     refresh,
 )
 from app.context import Context
+from app.ncci import deployment_edits
 from app.store import (
     ClaimExportRow,
     ClaimLineRow,
@@ -45,6 +46,7 @@ from app.store import (
 )
 from billing.claim import ScrubFinding
 from billing.claim_model import Claim
+from billing.edits import Edits, InvalidEdits
 from billing.hl7_dft import Routing
 from billing.scrub import holds, scrub
 from billing.x12_envelope import LARGEST_CONTROL_NUMBER, Interchange
@@ -146,7 +148,8 @@ def month_leaving(
 ) -> Found:
     """Every claim of the month that may leave now, under claim ids made of `number`.
 
-    The caller holds the lock of the counter. Raises ExportRefused for a bad month or entity.
+    The caller holds the lock of the counter. Raises ExportRefused for a bad month or entity, or a
+    broken table of NCCI edits.
     """
     try:
         month_bounds(month)
@@ -155,6 +158,7 @@ def month_leaving(
     while refresh(db, month, now.date(), context.now(), _BATCH, wait=True) == _BATCH:
         pass
     reviewed, waiting = _without_review(charged_months(db, month))
+    edits = loaded_edits(context)
     ready: list[Leaving] = []
     held: list[str] = list(waiting)
     for start in range(0, len(reviewed), _BATCH):
@@ -162,12 +166,24 @@ def month_leaving(
         basis = read_basis(db, tenant, [item.patient.id for item in items])
         for item in items:
             claim = build_claim(basis, item, claim_id_of(number, item.patient.id))
-            findings = (claim,) if isinstance(claim, ScrubFinding) else scrub(claim, now.date())
+            findings = (
+                (claim,)
+                if isinstance(claim, ScrubFinding)
+                else scrub(claim, now.date(), edits=edits)
+            )
             if isinstance(claim, ScrubFinding) or holds(findings):
                 held += [in_words(finding) for finding in findings]
             else:
                 ready.append(Leaving(item.patient, item.episode_id, claim, findings))
     return Found(tuple(ready), tuple(held), warnings_on(ready))
+
+
+def loaded_edits(context: Context) -> Edits:
+    """Raises ExportRefused where a loaded table is broken: nothing leaves unchecked by it."""
+    try:
+        return deployment_edits(context.settings)
+    except InvalidEdits as error:
+        raise ExportRefused(f"a loaded NCCI table can't be read: {error}") from None
 
 
 def claim_id_of(number: int, patient_id: int) -> str:
