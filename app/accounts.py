@@ -4,23 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, cast, get_args
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from app.rtm_book import read_episodes, read_ledgers
-from app.store import ClaimLineRow, LedgerFactRow, PatientRow, PractitionerRow, Tenant
-from billing.account import Account, Billed, BusyTime, EarlierEpisode, Facility
+from app.store import (
+    ClaimExportRow,
+    ClaimLineRow,
+    LedgerFactRow,
+    PatientRow,
+    PractitionerRow,
+    Tenant,
+)
+from billing.account import Account, Billed, BusyTime, EarlierEpisode, Entity
 from billing.payers import MEDICARE, UNKNOWN_PAYER, load_payers
 from rtm.episode import Episode
-from rtm.ledger import Ledger, ProviderKind
+from rtm.ledger import Ledger, ProviderKind, TimeEntry
 
 # The claim filing type of Medicare in the Source of Payment Typology (PHDSC/NAHDO).
 _MEDICARE_TYPES = ("1", "11", "111", "12", "MEDICARE")
+
+
+class UnknownEntity(ValueError):
+    """The practice's record names a kind of entity that there is none of."""
 
 
 def read_account(db: Session, patient: PatientRow, as_of: date) -> Account | None:
@@ -40,7 +51,7 @@ def read_accounts(db: Session, patients: Sequence[PatientRow], as_of: date) -> d
     around = _Around(
         ledgers=read_ledgers(db, [episode.id for episode in current.values()]),
         billed=_billed(db, ids),
-        busy=_busy(db, ids),
+        busy=busy_times(db, ids),
         kinds=_provider_kinds(db, current.values()),
     )
     return {
@@ -60,6 +71,21 @@ def payer_profile(patient: PatientRow, practice: dict[str, Any]) -> str:
     if chosen in load_payers():
         return str(chosen)
     return MEDICARE if coverage.get("kind") in _MEDICARE_TYPES else UNKNOWN_PAYER
+
+
+def billing_entity(practice: dict[str, Any]) -> Entity:
+    """What kind of entity the practice bills as: `practice["entity"]`, else a private practice.
+
+    Raises:
+        UnknownEntity: the record names none of them.
+    """
+    entity = practice.get("entity", "private_practice")
+    if entity not in get_args(Entity):
+        known = ", ".join(get_args(Entity))
+        raise UnknownEntity(
+            f"the health system's record names the entity {entity!r}; known: {known}"
+        )
+    return cast(Entity, entity)
 
 
 @dataclass(frozen=True)
@@ -92,7 +118,7 @@ def _account(
         earlier_episodes=tuple(EarlierEpisode(e.start, e.end, e.plan_of_care) for e in earlier),
         busy=tuple(around.busy.get(patient.id, ())),
         diagnoses=tuple(patient.billing.get("diagnoses") or ()),
-        facility=cast(Facility, practice.get("facility", "office")),
+        entity=billing_entity(practice),
         practitioner_kind=around.kinds.get(episode.practitioner_npi or ""),
     )
 
@@ -105,19 +131,27 @@ def _billed(db: Session, patient_ids: Sequence[int]) -> dict[int, list[Billed]]:
             ClaimLineRow.service_date,
             ClaimLineRow.code,
             ClaimLineRow.units,
-        ).where(ClaimLineRow.patient_id.in_(patient_ids), ClaimLineRow.released_at.is_(None))
+            ClaimLineRow.episode_id,
+            ClaimExportRow.exported_at,
+        )
+        .join(ClaimExportRow, ClaimExportRow.id == ClaimLineRow.export_id)
+        .where(ClaimLineRow.patient_id.in_(patient_ids), ClaimLineRow.released_at.is_(None))
     )
     billed: dict[int, list[Billed]] = {}
-    for patient_id, day, code, units in rows:
-        billed.setdefault(patient_id, []).append(Billed(day, code, units))
+    for patient_id, day, code, units, episode_id, left_at in rows:
+        line = Billed(day, code, units, episode_id=episode_id, left_at=left_at)
+        billed.setdefault(patient_id, []).append(line)
     return billed
 
 
-def _busy(db: Session, patient_ids: Sequence[int]) -> dict[int, list[BusyTime]]:
-    """What the same people logged for other patients over the same minutes."""
+def busy_times(
+    db: Session, patient_ids: Sequence[int], recorded_until: datetime | None = None
+) -> dict[int, list[BusyTime]]:
+    """What the same people logged for other patients over the same minutes, as it stands, or
+    stood at `recorded_until`."""
     own, other = aliased(LedgerFactRow), aliased(LedgerFactRow)
     rows = db.execute(
-        select(own.patient_id, other.id, other.npi, other.began_at, other.ended_at)
+        select(own.patient_id, other.episode_id, other.npi, other.began_at, other.ended_at)
         .join(
             other,
             (other.npi == own.npi)
@@ -127,13 +161,23 @@ def _busy(db: Session, patient_ids: Sequence[int]) -> dict[int, list[BusyTime]]:
         )
         .where(own.patient_id.in_(patient_ids))
         .distinct()
-    )
+    ).all()
+    # A row may be of an entry that was corrected or retracted since; what stands is known by span.
+    ledgers = read_ledgers(db, list({row.episode_id for row in rows}), recorded_until)
+    standing = {
+        (episode_id, entry.npi, entry.start, entry.end): entry.id
+        for episode_id, ledger in ledgers.items()
+        for entry in ledger.facts()
+        if isinstance(entry, TimeEntry)
+    }
     busy: dict[int, list[BusyTime]] = {}
-    for patient_id, fact_id, npi, began_at, ended_at in rows:
+    for patient_id, episode_id, npi, began_at, ended_at in rows:
         assert npi is not None, "the join is on it"
         assert began_at is not None, "the join is on it"
         assert ended_at is not None, "the join is on it"
-        busy.setdefault(patient_id, []).append(BusyTime(fact_id, npi, began_at, ended_at))
+        entry_id = standing.get((episode_id, npi, began_at, ended_at))
+        if entry_id is not None:
+            busy.setdefault(patient_id, []).append(BusyTime(entry_id, npi, began_at, ended_at))
     return busy
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -13,6 +16,7 @@ from app.store import PatientRow, PractitionerRow, Tenant, mark_stale
 from fhir.client import FhirClient, FhirError
 from fhir.meaning import Unreadable
 from fhir.patient import (
+    CoverageSummary,
     PractitionerIdentity,
     read_coverage,
     read_diagnoses,
@@ -57,7 +61,8 @@ def take_in_patient(
     row.time_zone = banner.time_zone or tenant.time_zone
     row.demographics = {**asdict(banner), "birth_date": banner.birth_date.isoformat()}
     row.seen_at = context.now()
-    billing = {**row.billing, **_billing(client, fhir_id)}
+    today = context.now().astimezone(ZoneInfo(row.time_zone)).date()
+    billing = {**row.billing, **_billing(client, fhir_id, today)}
     if billing != row.billing and row.id is not None:
         mark_stale(db, row.id)
     row.billing = billing
@@ -91,16 +96,25 @@ def provider_kind(identity: PractitionerIdentity) -> str:
     return _PROVIDER_KINDS[max(matches, key=len)] if matches else "clinical_staff"
 
 
-def _billing(client: FhirClient, fhir_id: str) -> dict[str, Any]:
+def _billing(client: FhirClient, fhir_id: str, today: date) -> dict[str, Any]:
     """What claims need, as far as the granted scopes let it be read."""
     billing: dict[str, Any] = {}
     coverages = _searched(client, "Coverage", {"beneficiary": f"Patient/{fhir_id}"})
-    for coverage in coverages[:1]:
-        billing["coverage"] = asdict(read_coverage(coverage))
+    if coverages:
+        coverage = coverage_to_bill([read_coverage(item) for item in coverages], today)
+        billing["coverage"] = asdict(coverage) | {
+            "start": coverage.start and coverage.start.isoformat(),
+            "end": coverage.end and coverage.end.isoformat(),
+        }
     conditions = _searched(client, "Condition", {"patient": fhir_id})
     if conditions:
         billing["diagnoses"] = list(read_diagnoses(conditions))
     return billing
+
+
+def coverage_to_bill(coverages: Sequence[CoverageSummary], today: date) -> CoverageSummary:
+    """The first that is in force; where none is, the first, and its dates tell the scrubber."""
+    return next((coverage for coverage in coverages if coverage.covers(today)), coverages[0])
 
 
 def _searched(client: FhirClient, kind: str, parameters: dict[str, str]) -> list[dict[str, Any]]:

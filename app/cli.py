@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +18,7 @@ import click
 from app import __version__
 
 if TYPE_CHECKING:
+    from app.billing_office.corrections import ChangeDone
     from app.config import Settings
     from app.context import Context
 
@@ -166,6 +167,35 @@ def rules_list(day: str, payer_id: str, as_json: bool) -> None:
     click.echo(json.dumps(listing) if as_json else listing_text(listing))
 
 
+@rules.command("load-ncci")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--quarter", required=True, help="The quarter of the files, e.g. 2026Q4.")
+@click.option("--kind", type=click.Choice(["ptp", "mue"]), help="What they must be; else as read.")
+@click.option("--replace", is_flag=True, help="Take the place of what is loaded for the quarter.")
+def rules_load_ncci(
+    files: tuple[Path, ...], quarter: str, kind: Literal["ptp", "mue"] | None, replace: bool
+) -> None:
+    """Load CMS's quarterly NCCI table for practitioners from FILES, as .txt or .csv.
+
+    Give every part of a PTP table at once (ccipra-...-f1.txt to -f4.txt), or the one MUE file.
+    Spreadsheets (.xlsx) and archives (.zip) are not read: unpack them first. What touches RTM is
+    kept in HOMESTRETCH_EDITS_DIR and used for each claim by its date of service.
+    """
+    from app.context import utc_now
+    from app.ncci import LoadRefused, load_ncci
+
+    try:
+        done = load_ncci(_settings(), files, quarter, now=utc_now(), kind=kind, replace=replace)
+    except LoadRefused as error:
+        raise CliError(str(error)) from None
+    for warning in done.warnings:
+        click.echo(f"homestretch: warning: {warning}", err=True)
+    click.echo(
+        f"{done.path}: {done.kind.upper()} table of {quarter}, {done.kept} of {done.row_count} "
+        "entries touch our codes"
+    )
+
+
 @main.group()
 def claims() -> None:
     """Claims from the database."""
@@ -173,8 +203,19 @@ def claims() -> None:
 
 @claims.command("export")
 @click.option("--month", required=True, help="YYYY-MM")
-@click.option("--format", "format_", required=True, type=click.Choice(["837p", "cms1500", "dft"]))
-@click.option("--out", required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "format_",
+    required=True,
+    type=click.Choice(["837", "837p", "837i", "cms1500", "cms1500-pdf", "dft", "fhir"]),
+    help="837 is 837P or 837I, whichever this kind of entity claims on.",
+)
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The file; of further receivers beside it, as claims-2.837 beside claims.837.",
+)
 @click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
 def claims_export(month: str, format_: str, out: Path, tenant_id: str | None) -> None:
     """Write the month's claims; a charge leaves once, the same export again gives the same."""
@@ -188,12 +229,15 @@ def claims_export(month: str, format_: str, out: Path, tenant_id: str | None) ->
             done = export_month(context, _only_tenant(context, tenant_id), month, format_)
         except ExportRefused as error:
             raise CliError(str(error)) from None
-    out.write_text(done.content, "utf-8", newline="")
+    paths = [_numbered(out, number) for number in range(1, len(done.files) + 1)]
+    for path, file in zip(paths, done.files, strict=True):
+        _write(path, file.data)
     for line in done.held:
         click.echo(f"homestretch: held: {line}", err=True)
     for line in done.warned:
         click.echo(f"homestretch: warning: {line}", err=True)
-    click.echo(f"{out}: {done.claim_count} claims, {done.line_count} lines, total {done.total}")
+    where = ", ".join(str(path) for path in paths)
+    click.echo(f"{where}: {done.claim_count} claims, {done.line_count} lines, total {done.total}")
 
 
 @claims.command("import-ack")
@@ -241,6 +285,175 @@ def claims_unbill(claim_id: str, reason: str, tenant_id: str | None) -> None:
         except UnbillRefused as error:
             raise CliError(str(error)) from None
     click.echo(f"{claim_id}: un-billed, {released} charges to bill anew")
+
+
+@claims.command("reopen")
+@click.argument("claim_id")
+@click.option("--reason", required=True, help="What the payer is asked to look at again.")
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def claims_reopen(claim_id: str, reason: str, tenant_id: str | None) -> None:
+    """Note that the payer was asked to look again at its decision on CLAIM_ID."""
+    from app.billing_office.claim_events import ReopenRefused, reopen
+
+    with _database_errors():
+        context = _migrated_context()
+        tenant = _only_tenant(context, tenant_id)
+        try:
+            reopen(context, tenant, claim_id, reason.strip(), by="command line")
+        except ReopenRefused as error:
+            raise CliError(str(error)) from None
+    click.echo(f"{claim_id}: reopened")
+
+
+@claims.command("correct")
+@click.argument("claim_id")
+@click.option("--reason", required=True, help="What was wrong with the claim.")
+@click.option("--out", type=click.Path(path_type=Path), help="Default: NEW_CLAIM_ID.837 or alike.")
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def claims_correct(claim_id: str, reason: str, out: Path | None, tenant_id: str | None) -> None:
+    """Write a corrected claim (frequency 7) in place of CLAIM_ID, from today's facts."""
+    from app.billing_office.corrections import correct
+
+    _change("corrected by", correct, claim_id, reason, out, tenant_id)
+
+
+@claims.command("void")
+@click.argument("claim_id")
+@click.option("--reason", required=True, help="Why the claim is taken back from the payer.")
+@click.option("--out", type=click.Path(path_type=Path), help="Default: NEW_CLAIM_ID.837 or alike.")
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def claims_void(claim_id: str, reason: str, out: Path | None, tenant_id: str | None) -> None:
+    """Write a void (frequency 8) of CLAIM_ID; its charges are free once the payer has taken it."""
+    from app.billing_office.corrections import void
+
+    _change("voided by", void, claim_id, reason, out, tenant_id)
+
+
+def _change(
+    how: str,
+    change: Callable[[Context, str, str, str, str], ChangeDone],
+    claim_id: str,
+    reason: str,
+    out: Path | None,
+    tenant_id: str | None,
+) -> None:
+    from app.billing_office.corrections import ChangeRefused
+    from app.billing_office.export_formats import FACTS
+
+    if out is not None and not out.parent.is_dir():
+        raise CliError(f"{out}: there is no folder {out.parent}")
+    with _database_errors():
+        context = _migrated_context()
+        tenant = _only_tenant(context, tenant_id)
+        try:
+            done = change(context, tenant, claim_id, reason.strip(), "command line")
+        except ChangeRefused as error:
+            raise CliError(str(error)) from None
+    path = out or Path(f"{done.claim_id}.{FACTS[done.file.format].suffix}")
+    _write(path, done.file.data)
+    for line in done.warned:
+        click.echo(f"homestretch: warning: {line}", err=True)
+    click.echo(f"{claim_id}: {how} {done.claim_id}, in {path}")
+
+
+@claims.command("send-dft")
+@click.option("--month", required=True, help="YYYY-MM")
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def claims_send_dft(month: str, tenant_id: str | None) -> None:
+    """Send the month's new charges to the EHR's billing over MLLP, and what has no answer yet."""
+    from app.billing_office.charge_messages import NoInterface, queue_charges
+    from app.billing_office.export import ExportRefused
+
+    with _database_errors():
+        context = _migrated_context()
+        tenant = _only_tenant(context, tenant_id)
+        try:
+            queued = queue_charges(context, tenant, month)
+        except (ExportRefused, NoInterface) as error:
+            raise CliError(str(error)) from None
+        for line in queued.held:
+            click.echo(f"homestretch: held: {line}", err=True)
+        for line in queued.warned:
+            click.echo(f"homestretch: warning: {line}", err=True)
+        _deliver(context, tenant, f"{queued.claim_count} new claims, total {queued.total}")
+
+
+@claims.command("resend-dft")
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def claims_resend_dft(tenant_id: str | None) -> None:
+    """Send again every charge message that has no answer, each with its first control id."""
+    with _database_errors():
+        context = _migrated_context()
+        _deliver(context, _only_tenant(context, tenant_id), "no new claims")
+
+
+@claims.command("packet")
+@click.argument("claim_id")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="A file ending in .pdf or .json."
+)
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def claims_packet(claim_id: str, out: Path, tenant_id: str | None) -> None:
+    """Write the audit packet of CLAIM_ID: everything that supports it. It holds patient data."""
+    from app.billing_office.audit_packet import packet_file
+    from app.billing_office.claim_book import ClaimNotKept, ClaimUnknown
+
+    suffix = out.suffix.lower().removeprefix(".")
+    if suffix not in ("pdf", "json"):
+        raise CliError(f"{out}: name a file that ends in .pdf or .json")
+    if not out.parent.is_dir():
+        raise CliError(f"{out}: there is no folder {out.parent}")
+    with _database_errors():
+        context = _migrated_context()
+        tenant = _only_tenant(context, tenant_id)
+        try:
+            content = packet_file(
+                context, tenant, claim_id, "pdf" if suffix == "pdf" else "json", "command line"
+            )
+        except (ClaimUnknown, ClaimNotKept) as error:
+            raise CliError(str(error)) from None
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        raise CliFailure(f"{out}: {error.strerror}") from None
+    click.echo(f"{out}: audit packet of claim {claim_id}")
+
+
+def _deliver(context: Context, tenant: str, what: str) -> None:
+    """Raises CliFailure where a message has no answer yet."""
+    from app.billing_office.charge_messages import NoInterface, deliver_charges
+
+    try:
+        done = deliver_charges(context, tenant)
+    except NoInterface as error:
+        raise CliError(str(error)) from None
+    for line in done.refused:
+        click.echo(f"homestretch: refused: {line}", err=True)
+    click.echo(
+        f"{what}; {done.accepted} accepted, {len(done.refused)} refused, "
+        f"{done.unanswered} not acknowledged, {done.elsewhere} being sent elsewhere"
+    )
+    if done.unanswered:
+        raise CliFailure(
+            f"{done.unanswered} messages have no answer ({done.failure}); they stay and are sent "
+            "again by `homestretch claims resend-dft`"
+        )
+
+
+def _numbered(path: Path, number: int) -> Path:
+    """`path` for the first file, and beside it claims-2.837, claims-3.837, ..."""
+    return path if number == 1 else path.with_name(f"{path.stem}-{number}{path.suffix}")
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Raises CliFailure: what left is kept, and exporting again gives it."""
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise CliFailure(
+            f"{path}: {error.strerror}; the file is kept: export again, or fetch it in the billing "
+            "office"
+        ) from None
 
 
 @main.group()

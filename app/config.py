@@ -23,6 +23,8 @@ class Settings(BaseSettings):
         secret_key, vault_keys, backend_private_key: generated into `data_dir/keys` when unset.
             `vault_keys` are Fernet keys, newest first, comma separated.
         max_upload_bytes: a larger recording is refused before it is read.
+        edits_dir: CMS's NCCI tables as `homestretch rules load-ncci` writes them; the folder
+            `edits` in `data_dir` when unset.
         outbox_max_attempts: after so many failures a message waits for an operator.
         export_hours: how long the files of a bulk export are kept.
         hook_private_networks: whether subscribers' hooks may be in a private network.
@@ -40,6 +42,7 @@ class Settings(BaseSettings):
     secret_key: SecretStr | None = None
     vault_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     backend_private_key: SecretStr | None = None
+    edits_dir: Path | None = None
     max_upload_bytes: int = Field(default=512 * 1024 * 1024, gt=0)
     outbox_max_attempts: int = Field(default=12, gt=0)
     outbox_sweep_s: float = Field(default=15.0, gt=0)
@@ -68,6 +71,10 @@ class Settings(BaseSettings):
     @property
     def exports_dir(self) -> Path:
         return self.data_dir / "exports"
+
+    @property
+    def effective_edits_dir(self) -> Path:
+        return self.edits_dir or self.data_dir / "edits"
 
     @property
     def is_embedded(self) -> bool:

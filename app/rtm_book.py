@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -25,6 +25,7 @@ from app.store import (
 )
 from rtm.episode import Consent, Device, Episode, TherapyPlan
 from rtm.ledger import (
+    Confirmation,
     Correction,
     Interaction,
     InteractionKind,
@@ -40,7 +41,10 @@ _KINDS: dict[str, type] = {
     "time_entry": TimeEntry,
     "interaction": Interaction,
     "correction": Correction,
+    "confirmation": Confirmation,
 }
+AnyFact = MonitoredDay | TimeEntry | Interaction | Correction | Confirmation
+
 CONSENT_TEXT_VERSION = "2026-11"
 
 # One heartbeat never covers more than this: the page sends one each minute.
@@ -79,27 +83,50 @@ def read_episodes(db: Session, patient_ids: Sequence[int]) -> dict[int, list[Epi
     return episodes
 
 
-def read_ledgers(db: Session, episode_ids: Sequence[str]) -> dict[str, Ledger]:
-    """Every fact of each episode, in the order of recording."""
+def read_ledgers(
+    db: Session, episode_ids: Sequence[str], recorded_until: datetime | None = None
+) -> dict[str, Ledger]:
+    """Every fact of each episode that is counted, in the order of recording.
+
+    With `recorded_until`, as the ledgers stood then.
+    """
     facts: dict[str, dict[str, list[Any]]] = {
         episode_id: {kind: [] for kind in _KINDS} for episode_id in episode_ids
     }
-    rows = db.execute(
-        select(LedgerFactRow.episode_id, LedgerFactRow.kind, LedgerFactRow.document)
-        .where(LedgerFactRow.episode_id.in_(episode_ids))
+    query = (
+        select(
+            LedgerFactRow.episode_id,
+            LedgerFactRow.kind,
+            LedgerFactRow.document,
+            LedgerFactRow.recorded_at,
+            LedgerFactRow.recorded_by,
+        )
+        .where(LedgerFactRow.episode_id.in_(episode_ids), LedgerFactRow.kind.in_(_KINDS))
         .order_by(LedgerFactRow.recorded_at, LedgerFactRow.id)
     )
-    for episode_id, kind, document in rows:
-        facts[episode_id][kind].append(from_document(_KINDS[kind], document))
+    if recorded_until is not None:
+        query = query.where(LedgerFactRow.recorded_at <= recorded_until)
+    for episode_id, kind, document, recorded_at, recorded_by in db.execute(query):
+        fact: Any = from_document(_KINDS[kind], document)
+        if isinstance(fact, TimeEntry) and fact.author is None:
+            fact = _by_its_recorder(fact, recorded_by, recorded_at)
+        facts[episode_id][kind].append(fact)
     return {
         episode_id: Ledger(
             days=tuple(kinds["monitored_day"]),
             time=tuple(kinds["time_entry"]),
             interactions=tuple(kinds["interaction"]),
             corrections=tuple(kinds["correction"]),
+            confirmations=tuple(kinds["confirmation"]),
         )
         for episode_id, kinds in facts.items()
     }
+
+
+def _by_its_recorder(entry: TimeEntry, recorded_by: str, recorded_at: datetime) -> TimeEntry:
+    """An entry of before authors were in it: its row has always said who logged it and when."""
+    signed_at = recorded_at if entry.source == "manual" else None
+    return replace(entry, author=recorded_by, signed_at=signed_at)
 
 
 def start_episode(
@@ -162,7 +189,7 @@ def record_monitored_day(
         self_report=session.source == "manual",
         kind="self_report" if session.source == "manual" else "session",
     )
-    _record(db, patient.id, episode, "monitored_day", fact, "patient", now)
+    record_fact(db, patient.id, episode.id, fact, "patient", now)
 
 
 def record_manual_time(
@@ -175,7 +202,7 @@ def record_manual_time(
     activity: str,
     now: datetime,
 ) -> None:
-    """Raises LookupError without an episode."""
+    """Logged and thereby signed. Raises LookupError without an episode."""
     entry = TimeEntry(
         id=str(uuid4()),
         local_date=day,
@@ -184,8 +211,10 @@ def record_manual_time(
         activity=activity,
         npi=practitioner.npi,
         source="manual",
+        author=practitioner.name,
+        signed_at=now,
     )
-    _record(db, patient_id, _episode(db, patient_id), "time_entry", entry, practitioner.name, now)
+    record_fact(db, patient_id, _episode(db, patient_id).id, entry, practitioner.name, now)
 
 
 def read_interval(document: Any, now: datetime) -> Interval:
@@ -215,26 +244,32 @@ def record_timer_interval(
     *,
     now: datetime,
 ) -> bool:
-    """Logs an interval once; False without an episode or for one already logged.
+    """Proposes an interval once; False without an episode, for one already logged, and for less
+    than a second.
 
-    Overlaps between tabs and people are kept as sent; the tally counts each minute once.
+    It counts once its author confirms it. Overlaps between tabs and people are kept as sent; the
+    tally counts each minute once.
     """
     episode = current_episode(db, patient_id)
-    if episode is None or db.get(LedgerFactRow, f"timer:{interval.id}") is not None:
+    seconds = int((interval.end - interval.start).total_seconds())
+    if episode is None or seconds == 0:
+        return False
+    if db.get(LedgerFactRow, f"timer:{interval.id}") is not None:
         return False
     practice_zone = ZoneInfo(db.get_one(Tenant, practitioner.tenant_id).time_zone)
     entry = TimeEntry(
         id=f"timer:{interval.id}",
         local_date=interval.start.astimezone(practice_zone).date(),
-        seconds=int((interval.end - interval.start).total_seconds()),
+        seconds=seconds,
         by=cast(ProviderKind, practitioner.provider_kind),
         activity="review: chart open and in use",
         start=interval.start.astimezone(UTC),
         end=interval.end.astimezone(UTC),
         npi=practitioner.npi,
         source="timer",
+        author=practitioner.name,
     )
-    _record(db, patient_id, episode, "time_entry", entry, practitioner.name, now)
+    record_fact(db, patient_id, episode.id, entry, practitioner.name, now)
     return True
 
 
@@ -257,8 +292,7 @@ def record_interaction(
         npi=practitioner.npi,
         by=cast(ProviderKind, practitioner.provider_kind),
     )
-    episode = _episode(db, patient.id)
-    _record(db, patient.id, episode, "interaction", talk, practitioner.name, now)
+    record_fact(db, patient.id, _episode(db, patient.id).id, talk, practitioner.name, now)
 
 
 def _episode(db: Session, patient_id: int) -> Episode:
@@ -268,26 +302,22 @@ def _episode(db: Session, patient_id: int) -> Episode:
     return episode
 
 
-def _record(
-    db: Session,
-    patient_id: int,
-    episode: Episode,
-    kind: str,
-    fact: MonitoredDay | TimeEntry | Interaction,
-    by: str,
-    now: datetime,
+def record_fact(
+    db: Session, patient_id: int, episode_id: str, fact: AnyFact, by: str, now: datetime
 ) -> None:
+    """Adds one fact to the patient's ledger; `by` is the name of who recorded it."""
     row = LedgerFactRow(
         id=fact.id,
         patient_id=patient_id,
-        episode_id=episode.id,
-        kind=kind,
+        episode_id=episode_id,
+        kind=next(kind for kind, made in _KINDS.items() if isinstance(fact, made)),
         document=to_document(fact),
         recorded_at=now,
         recorded_by=by,
     )
-    if isinstance(fact, TimeEntry):
-        row.npi, row.began_at, row.ended_at = fact.npi, fact.start, fact.end
+    entry = fact.replacement if isinstance(fact, Correction) else fact
+    if isinstance(entry, TimeEntry):
+        row.npi, row.began_at, row.ended_at = entry.npi, entry.start, entry.end
     db.add(row)
     mark_stale(db, patient_id)
     db.flush()

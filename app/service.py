@@ -18,7 +18,9 @@ from app.api.facade import facade
 from app.api.issuers import Issuers
 from app.api.openapi import api
 from app.assets import ViteAssets
+from app.billing_office.claim_views import office_claims
 from app.billing_office.views import office
+from app.clinician.time_views import chart_time
 from app.clinician.views import clinician
 from app.config import Settings
 from app.context import Context, open_context
@@ -52,17 +54,20 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
     app.extensions["homestretch_jobs"] = JobQueue(make_celery(context))
     app.extensions["homestretch_issuers"] = Issuers()
     csrf = CSRFProtect(app)
-    for part in (
+    parts = (
         launch.blueprint,
         clinician,
+        chart_time,
         portal,
         live_portal,
         range_portal,
         office,
+        office_claims,
         operations,
         api,
         facade,
-    ):
+    )
+    for part in parts:
         app.register_blueprint(part)
     csrf.exempt(facade)  # bearer tokens only: a browser adds none by itself
     app.before_request(load_sign_in)

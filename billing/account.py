@@ -14,7 +14,17 @@ from rtm.ledger import Ledger, ProviderKind
 
 DateOfService = Literal["last_day", "threshold_day", "range"]
 DistinctModifier = Literal["59", "XE", "XP", "XS", "XU"]
-Facility = Literal["office", "fqhc", "rhc", "hospital_outpatient", "rehab_agency", "corf"]
+# What kind of enrolled entity bills: decides the claim's format (billing/entities.yaml) and what is
+# paid at all (`facilities` of the rules).
+Entity = Literal[
+    "private_practice",
+    "physician_office",
+    "hospital_outpatient",
+    "rehab_agency",
+    "corf",
+    "fqhc",
+    "rhc",
+]
 BilledStatus = Literal["sent", "paid", "denied", "rejected", "voided"]
 
 # A voided claim was taken back, a rejected one never reached adjudication: what they charged may
@@ -41,12 +51,17 @@ class OtherService:
 
 @dataclass(frozen=True)
 class Billed:
-    """One of our own charges that has left already, and what became of it."""
+    """One of our own charges that has left already, and what became of it.
+
+    `episode_id` and `left_at` say whose facts it was made from and when it left, where known.
+    """
 
     date: date
     code: str
     units: int
     status: BilledStatus = "sent"
+    episode_id: str | None = None
+    left_at: datetime | None = None
 
     @property
     def stands(self) -> bool:
@@ -65,7 +80,11 @@ class EarlierEpisode:
 
 @dataclass(frozen=True)
 class BusyTime:
-    """A time entry of `npi` for another patient. `id` is that entry's, in one order for all."""
+    """A time entry of `npi` for another patient, as it stands; what was retracted is none.
+
+    `id` is that entry's, in one order for all. An unconfirmed entry keeps its minutes as well:
+    they may have left on this patient's claim before it is confirmed.
+    """
 
     id: str
     npi: str
@@ -104,7 +123,7 @@ class Account:
     busy: tuple[BusyTime, ...] = ()
     surgeries: tuple[GlobalSurgery, ...] = ()
     diagnoses: tuple[str, ...] = ()
-    facility: Facility = "office"
+    entity: Entity = "private_practice"
     practitioner_kind: ProviderKind | None = None
     ordered_on: date | None = None
 
@@ -158,8 +177,9 @@ class Charge:
 class Shortfall:
     """What is missing for `code`, in words, and the last day on which it still helps.
 
-    `only_time` marks a threshold that is met: the period or month just has to end. `rule`,
-    `facts` and `source` say why, as in a `Reason`.
+    `only_time` marks a threshold that is met: the period or month just has to end. `any_time` is
+    what still helps after `by`, the day its period or month ends. `rule`, `facts` and `source` say
+    why, as in a `Reason`.
     """
 
     code: str
@@ -169,6 +189,7 @@ class Shortfall:
     rule: str = ""
     facts: Mapping[str, object] = field(default_factory=dict, hash=False)
     source: str = ""
+    any_time: bool = False
 
 
 @dataclass(frozen=True)

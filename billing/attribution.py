@@ -25,8 +25,9 @@ THERAPISTS: frozenset[ProviderKind] = frozenset({"pt", "ot", "slp", "pta", "ota"
 class Attributed:
     """The facts that count, those that don't as blocks, and the time already taken.
 
-    `visits` are spans paid by other services; `taken_from` gives for the id of a time entry the
-    spans in which its author worked for another patient.
+    `facts.unconfirmed` would count if it were signed. `visits` are spans paid by other services;
+    `taken_from` gives for the id of a time entry the spans in which its author worked for another
+    patient.
     """
 
     facts: CountableFacts
@@ -42,14 +43,23 @@ def attribute(account: Account, rules: Rules) -> Attributed:
     blocked = [_unusable("ledger", p.fact_id, p.why) for p in facts.problems]
     facts, outside = _inside_the_episode(account, facts, local)
     time, not_counted = _counted_time(account, rules, facts.time)
+    unconfirmed, never_counted = _counted_time(account, rules, facts.unconfirmed)
     talks, not_ours = _counted_talks(account, rules, facts.interactions, local)
     visits, unclear = _visits(account.other_services)
     busy, unclear_busy = _usable(account.busy)
     return Attributed(
-        facts=replace(facts, time=time, interactions=talks),
-        blocked=(*blocked, *outside, *not_counted, *not_ours, *unclear, *unclear_busy),
+        facts=replace(facts, time=time, unconfirmed=unconfirmed, interactions=talks),
+        blocked=(
+            *blocked,
+            *outside,
+            *not_counted,
+            *never_counted,
+            *not_ours,
+            *unclear,
+            *unclear_busy,
+        ),
         visits=visits,
-        taken_from={entry.id: _elsewhere(account, entry, busy) for entry in time},
+        taken_from={entry.id: _elsewhere(account, entry, busy) for entry in (*time, *unconfirmed)},
     )
 
 
@@ -74,7 +84,7 @@ def _inside_the_episode(
         return account.episode.covers(day, account.time_zone)
 
     recorded = [day.local_date for day in facts.days]
-    recorded += [entry.local_date for entry in facts.time]
+    recorded += [entry.local_date for entry in (*facts.time, *facts.unconfirmed)]
     recorded += [talk_day[talk.id] for talk in facts.interactions]
     outside = sorted({day.isoformat() for day in recorded if not inside(day)})
     blocked = []
@@ -88,6 +98,7 @@ def _inside_the_episode(
             facts,
             days=tuple(day for day in facts.days if inside(day.local_date)),
             time=tuple(entry for entry in facts.time if inside(entry.local_date)),
+            unconfirmed=tuple(e for e in facts.unconfirmed if inside(e.local_date)),
             interactions=tuple(t for t in facts.interactions if inside(talk_day[t.id])),
         ),
         blocked,
@@ -220,8 +231,8 @@ def _elsewhere(
 ) -> tuple[tuple[datetime, datetime], ...]:
     """When the author of `entry` had begun work for another patient first.
 
-    Of two patients' entries over one minute the one begun earlier has it, by id at a tie: both
-    patients' tallies come to the same answer, and the minute counts once.
+    Of two patients' entries over one minute the one begun earlier has it, by id at a tie (house
+    policy): both patients' tallies come to the same answer, and the minute counts once.
     """
     author = entry.npi
     if author is None and entry.by not in ("pta", "ota", "clinical_staff"):

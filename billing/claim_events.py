@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 from billing.answer_codes import in_words
@@ -37,6 +38,23 @@ def transaction_event(claim_id: str, answer: TransactionAnswer) -> ClaimEvent:
         on=answer.on,
         source=f"999 {answer.group_number} {answer.control_number or ''}".rstrip(),
         reasons=reasons,
+    )
+
+
+def charge_answer_event(
+    claim_id: str, control_id: str, code: str, text: str, *, accepted: bool, on: date
+) -> ClaimEvent:
+    """What an HL7 acknowledgment (MSA-1 `code`, its `text`) means for a charge message's claim.
+
+    An acceptance says that the EHR's billing has the charges, and nothing about a payer.
+    """
+    words = f"{code}: {text}" if text else code
+    return ClaimEvent(
+        claim_id=claim_id,
+        kind="file_accepted" if accepted else "file_rejected",
+        on=on,
+        source=f"ACK {control_id}",
+        reasons=() if accepted else (words,),
     )
 
 

@@ -54,3 +54,19 @@ def write_claim_files(claims: Sequence[Claim], first: Interchange) -> tuple[Clai
         content = _WRITERS[format_](theirs, replace(first, control_number=number))
         files.append(ClaimFile(format_, receiver_id, number, tuple(theirs), content))
     return tuple(files)
+
+
+def sets_of_claims(content: str) -> dict[str, str]:
+    """The transaction set (ST02) in which each claim (CLM01) stands in a file of ours, by claim id.
+
+    A 999 answers sets, and a file has one for each payer.
+    """
+    sets: dict[str, str] = {}
+    number = ""
+    for segment in content.replace("\n", "").split("~"):
+        elements = segment.split("*")
+        if elements[0] == "ST":
+            number = elements[2]
+        elif elements[0] == "CLM":
+            sets[elements[1]] = number
+    return sets

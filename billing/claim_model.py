@@ -9,18 +9,8 @@ from decimal import Decimal
 from typing import Literal
 
 from billing.account import Charge, sum_amounts
+from billing.account import Entity as Entity
 from rtm.episode import Device
-
-# What kind of enrolled entity is paid; decides the format (billing/entities.yaml).
-Entity = Literal[
-    "private_practice",
-    "physician_office",
-    "hospital_outpatient",
-    "rehab_agency",
-    "corf",
-    "fqhc",
-    "rhc",
-]
 
 # CLM05-3 and the third digit of the type of bill: original, replacement, void (NUBC).
 Frequency = Literal["1", "7", "8"]
@@ -94,13 +84,17 @@ class Practitioner:
 
 @dataclass(frozen=True)
 class Payer:
-    """`filing_code` is the claim filing indicator (SBR09): MB for Medicare part B."""
+    """`filing_code` is the claim filing indicator (SBR09): MA and MB for Medicare part A and B."""
 
     name: str
     payer_id: str
     filing_code: str
     receiver_name: str
     receiver_id: str
+
+    @property
+    def is_medicare(self) -> bool:
+        return self.filing_code in ("MA", "MB")
 
 
 @dataclass(frozen=True)

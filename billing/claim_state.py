@@ -30,6 +30,8 @@ EventKind = Literal[
     "reversed",
     "remitted",
     "reopened",
+    "correction_sent",
+    "void_sent",
     "replaced",
     "voided",
     "unbilled",
@@ -60,7 +62,14 @@ _STAGE: Mapping[EventKind, int] = {
     "file_rejected": 2,
     "acknowledged": 3,
     "rejected": 3,
-    **dict.fromkeys(("remitted", "reversed", "reopened", "replaced", "voided", "unbilled"), 4),
+    "remitted": 4,
+    "reversed": 4,
+    "reopened": 4,
+    "correction_sent": 4,
+    "void_sent": 4,
+    "replaced": 4,
+    "voided": 4,
+    "unbilled": 4,
 }
 # Within a stage and day, in the order of `EventKind`: an acceptance before the rejection that
 # overrules it, in one remittance the reversal before the corrected payment, and then what the
@@ -68,6 +77,9 @@ _STAGE: Mapping[EventKind, int] = {
 _RANK: tuple[EventKind, ...] = get_args(EventKind)
 _WITH_PAYER: frozenset[Status] = frozenset({"exported", "accepted", "acknowledged"})
 _DECIDED: frozenset[Status] = frozenset({"paid", "partly_paid", "denied"})
+_NOT_TAKEN: frozenset[Status] = frozenset(
+    {"none", "built", "exported", "accepted", "rejected", "unbilled"}
+)
 # A file's answer may be late or lost, so a later stage does not wait for an earlier answer.
 _ALLOWED: Mapping[EventKind, frozenset[Status]] = {
     "built": frozenset({"none"}),
@@ -79,11 +91,21 @@ _ALLOWED: Mapping[EventKind, frozenset[Status]] = {
     "remitted": _WITH_PAYER | {"reversed", "reopened"},
     "reversed": _DECIDED | {"reopened", "replaced", "voided"},
     "reopened": _DECIDED,
-    "replaced": _DECIDED | {"acknowledged", "reopened"},
-    "voided": _DECIDED | {"acknowledged", "reopened", "replaced"},
+    "correction_sent": _DECIDED | {"acknowledged", "reopened"},
+    "void_sent": _DECIDED | {"acknowledged", "reopened"},
+    "replaced": _DECIDED | {"acknowledged", "reopened", "reversed"},
+    "voided": _DECIDED | {"acknowledged", "reopened", "replaced", "reversed"},
     "unbilled": frozenset({"built", "exported", "denied", "reversed"}),
 }
 _UNPROCESSABLE = "MA130"
+_NEED_THE_PAYERS_NUMBER: frozenset[EventKind] = frozenset(
+    {"correction_sent", "void_sent", "replaced", "voided"}
+)
+_NEED_A_REASON: Mapping[EventKind, str] = {
+    "correction_sent": "a correction",
+    "void_sent": "a void",
+    "unbilled": "un-billing",
+}
 
 
 @dataclass(frozen=True)
@@ -189,11 +211,21 @@ def objection(state: ClaimState, event: ClaimEvent) -> str | None:
     """Why `event` can't happen to a claim in `state`; None where it can."""
     if state.status not in _ALLOWED[event.kind]:
         return f"a claim that is {_plain(state.status)} can't be {_plain(event.kind)}"
-    if event.kind in ("replaced", "voided") and state.payer_claim_number is None:
+    if event.kind in _NEED_THE_PAYERS_NUMBER and state.payer_claim_number is None:
         return "a corrected or void claim (frequency 7, 8) needs the payer's claim number"
-    if event.kind == "unbilled" and not event.reasons:
-        return "un-billing needs a reason"
+    if event.kind in _NEED_A_REASON and not event.reasons:
+        return f"{_NEED_A_REASON[event.kind]} needs a reason"
     return None
+
+
+def taken_on(events: Iterable[ClaimEvent]) -> date | None:
+    """The day on which the payer took a correction or void in place of the claim before: by its
+    277CA, or by deciding on it. None while it did not, or where it refused it."""
+    known = list(events)
+    if claim_state(known).status in _NOT_TAKEN:
+        return None
+    days = [event.on for event in known if event.kind in ("acknowledged", "remitted")]
+    return min(days, default=None)
 
 
 def _after(state: ClaimState, event: ClaimEvent) -> ClaimState:
@@ -204,7 +236,7 @@ def _after(state: ClaimState, event: ClaimEvent) -> ClaimState:
         paid=state.paid + (event.paid or 0),
         lines=event.lines if event.kind == "remitted" else state.lines,
         remarks=event.remarks if event.kind == "remitted" else state.remarks,
-        reasons=event.reasons,
+        reasons=state.reasons if event.kind in ("correction_sent", "void_sent") else event.reasons,
     )
 
 
@@ -218,6 +250,8 @@ def _next_status(state: ClaimState, event: ClaimEvent) -> Status:
             return _decision(event)
         case "reversed" if state.status in ("replaced", "voided"):
             return state.status  # the payer takes back what the office had replaced or voided
+        case "correction_sent" | "void_sent":
+            return state.status  # until the payer has taken it, the claim stands as it was
         case "built" | "exported" | "acknowledged" | "reversed" | "reopened":
             return event.kind
         case "replaced" | "voided" | "unbilled":
@@ -234,4 +268,10 @@ def _decision(event: ClaimEvent) -> Status:
 
 
 def _plain(word: str) -> str:
-    return word.replace("_", " ").replace("none", "not known").replace("unbilled", "un-billed")
+    plain = {
+        "none": "not known",
+        "unbilled": "un-billed",
+        "correction_sent": "corrected",
+        "void_sent": "voided",
+    }
+    return plain.get(word, word.replace("_", " "))

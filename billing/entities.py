@@ -10,7 +10,7 @@ from typing import Any, Literal, get_args
 
 import yaml
 
-from billing.claim_model import Entity
+from billing.account import Entity
 
 ClaimFormat = Literal["837p", "837i"]
 Status = Literal["sourced", "recalled", "house_policy"]
@@ -77,6 +77,12 @@ class EntityRule:
     status: Status
     source: str
     institutional: Institutional | None = None
+
+    @property
+    def medicare_filing(self) -> str:
+        """SBR09 of a claim to Medicare: part A's contractors take the institutional claims (MA),
+        part B's the professional ones (MB). Recalled."""
+        return "MA" if self.format == "837i" else "MB"
 
 
 @cache

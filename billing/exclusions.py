@@ -28,8 +28,8 @@ def forbidden(
 def to_review(account: Account, rule_set: RuleSet, charge: Charge) -> list[Reason]:
     """What a person should look at, though no rule forbids it."""
     reasons = []
-    if account.facility in rule_set.institutional_facilities:
-        facts = {"facility": account.facility, "claim": "837I or UB-04"}
+    if account.entity in rule_set.institutional_facilities:
+        facts = {"entity": account.entity, "claim": "837I or UB-04"}
         reasons.append(Reason("review.institutional_claim", facts, rule_set.facilities_source))
     if rule_set.codes[charge.code].period == "episode":
         unclear = [
@@ -72,10 +72,10 @@ def _by_the_biller(account: Account, rule_set: RuleSet, charge: Charge) -> Block
         source = rule_set.providers.source
         rule = f"{rule_set.id}.providers.may_bill"
         return Block(charge.code, rule, why, {"practitioner_kind": kind}, source)
-    refused = rule_set.refused_facilities.get(account.facility)
+    refused = rule_set.refused_facilities.get(account.entity)
     if refused is not None:
         rule, source = f"{rule_set.id}.facilities", rule_set.facilities_source
-        facts: dict[str, object] = {"facility": account.facility}
+        facts: dict[str, object] = {"entity": account.entity}
         return Block(charge.code, rule, refused, facts, source)
     return _by_the_surgeon(account, rule_set, charge)
 

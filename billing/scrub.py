@@ -15,10 +15,9 @@ from billing.claim import ScrubFinding, Severity
 from billing.claim_model import Claim
 from billing.edits import Edits, load_edits
 from billing.rules import Rules, load_rules
+from billing.scrub_institutional import institutional_findings
 from billing.scrub_lines import THERAPY_MODIFIERS, line_findings
 from billing.scrub_parties import party_findings
-
-MEDICARE_PART_B = "MB"
 
 # A certification covers at most 90 calendar days from the first treatment under the plan, and is
 # timely within 30 days of it (Medicare Benefit Policy Manual, ch. 15 §220.1.3; 42 CFR 424.24(c)).
@@ -42,6 +41,7 @@ def scrub(
     found = [
         *party_findings(claim, as_of),
         *line_findings(claim, as_of, rules or load_rules(), edits or load_edits()),
+        *institutional_findings(claim),
         *_total(claim, stated_total),
         *_device(claim),
         *_attestation(claim),
@@ -108,7 +108,7 @@ def _certification(claim: Claim) -> Iterator[ScrubFinding]:
     lines = [line for line in claim.lines if THERAPY_MODIFIERS & set(line.charge.modifiers)]
     if not lines:
         return
-    medicare = claim.payer.filing_code == MEDICARE_PART_B
+    medicare = claim.payer.is_medicare
     severity: Severity = "hold" if medicare else "warn"
     field = "plan of care"
     if claim.referring is None:
@@ -145,7 +145,7 @@ def _coverage(claim: Claim) -> Iterator[ScrubFinding]:
 
 def _timely_filing(claim: Claim, as_of: date) -> Iterator[ScrubFinding]:
     """Medicare's limit; other payers' contracts are usually shorter, so theirs is a warning."""
-    medicare = claim.payer.filing_code == MEDICARE_PART_B
+    medicare = claim.payer.is_medicare
     for line in claim.lines:
         limit = latest_filing(line.charge.service_date)
         if as_of > limit:
@@ -163,7 +163,7 @@ def _frequency(claim: Claim) -> Iterator[ScrubFinding]:
         why = f"{kind} (frequency {claim.frequency}) needs the payer's number of the first claim"
         mend = "take it from the 277CA (REF*1K) or the 835 (CLP07)"
         yield ScrubFinding(claim.id, "frequency", why, mend)
-    if claim.payer.filing_code == MEDICARE_PART_B:
+    if claim.payer.is_medicare:
         # Recalled of the MACs' companion guides (CLM05-3 must be 1), not found again: no hold.
         why = f"Medicare contractors may not take {kind} as an electronic claim"
         yield ScrubFinding(claim.id, "frequency", why, "ask for a reopening instead", "warn")

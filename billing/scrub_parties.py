@@ -9,6 +9,7 @@ from datetime import date
 from billing.claim import MOST_DIAGNOSES, ScrubFinding, is_npi, on_the_wire
 from billing.claim_model import Claim
 from billing.diagnoses import load_diagnosis_policy
+from billing.entities import load_entities
 
 # CMS place of service codes of telehealth. RTM is not on Medicare's telehealth list.
 _TELEHEALTH_PLACES = ("02", "10")
@@ -66,6 +67,9 @@ def _providers(claim: Claim) -> Iterator[ScrubFinding]:
 
 
 def _place_of_service(claim: Claim) -> Iterator[ScrubFinding]:
+    """An institutional claim says it by its type of bill instead."""
+    if load_entities()[claim.billing_provider.entity].format == "837i":
+        return
     place, field = claim.billing_provider.place_of_service, "place of service"
     mend = "use the office of the billing practitioner, 11"
     if not re.fullmatch(r"\d{2}", place):
@@ -89,7 +93,7 @@ def _subscriber_and_payer(claim: Claim, as_of: date) -> Iterator[ScrubFinding]:
         why = f"{payer.filing_code!r} is no claim filing indicator (SBR09)"
         yield ScrubFinding(claim.id, "payer", why, "correct the kind of the coverage")
     member = person.member_id.replace("-", "").upper()
-    if payer.filing_code == "MB" and member and not _MBI.fullmatch(member):
+    if payer.is_medicare and member and not _MBI.fullmatch(member):
         why = "does not have the form of a Medicare Beneficiary Identifier"
         yield ScrubFinding(claim.id, "subscriber member id", why, "copy it from the Medicare card")
 

@@ -29,6 +29,7 @@ PLACE_OF_SERVICE = (
 
 CLAIM_ID = f"{codes.BASE}/identifier/claim"
 CHARGE_ID = f"{codes.BASE}/identifier/charge"
+COVERAGE_ID = f"{codes.BASE}/identifier/coverage"
 PAYER_CLAIM_NUMBER = f"{codes.BASE}/identifier/payer-claim-number"
 MODIFIER_EXTENSION = f"{codes.BASE}/StructureDefinition/charge-modifier"
 
@@ -166,6 +167,20 @@ def charge_item(claim: ClaimValues, charge: ChargeValues) -> Resource:
     if charge.evidence:
         resource["supportingInformation"] = [{"reference": r} for r in charge.evidence]
     return resource
+
+
+def coverage_resource(
+    id_: str, *, patient: str, member_id: str, payer_id: str, payer_name: str
+) -> Resource:
+    """The insurance that a Claim names, for a server that has given no Coverage of its own."""
+    return {
+        "resourceType": "Coverage",
+        "identifier": [identifier(COVERAGE_ID, id_)],
+        "status": "active",
+        "subscriberId": member_id,
+        "beneficiary": {"reference": patient},
+        "payor": [{"identifier": {"value": payer_id}, "display": payer_name}],
+    }
 
 
 def _care_team(claim: ClaimValues) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -66,12 +67,22 @@ class PractitionerIdentity:
 
 @dataclass(frozen=True)
 class CoverageSummary:
-    """The insurance to bill: member id, the payer's name and id where known."""
+    """The insurance to bill: member id, the payer's name and id where known.
+
+    `start` and `end` are its first and last day; None where the EHR gives none, or no date.
+    """
 
     member_id: str | None
     payer_name: str | None
     payer_id: str | None
     kind: str | None
+    id: str | None = None
+    start: date | None = None
+    end: date | None = None
+
+    def covers(self, day: date) -> bool:
+        """Whether it is in force on `day`, as far as its dates are known."""
+        return (self.start is None or self.start <= day) and (self.end is None or day <= self.end)
 
 
 def read_patient(resource: Mapping[str, Any]) -> PatientBanner:
@@ -125,11 +136,15 @@ def read_practitioner(
 def read_coverage(resource: Mapping[str, Any]) -> CoverageSummary:
     payor: Mapping[str, Any] = next(iter(resource.get("payor", ())), {})
     kind: Mapping[str, Any] = next(iter(resource.get("type", {}).get("coding", ())), {})
+    period: Mapping[str, Any] = resource.get("period", {})
     return CoverageSummary(
         member_id=resource.get("subscriberId") or _first_value(resource.get("identifier", ())),
         payer_name=payor.get("display"),
         payer_id=payor.get("identifier", {}).get("value"),
         kind=kind.get("code"),
+        id=resource.get("id"),
+        start=_day(period.get("start"), last=False),
+        end=_day(period.get("end"), last=True),
     )
 
 
@@ -175,6 +190,22 @@ def _birth_date(resource: Mapping[str, Any]) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise MissingElement("Patient.birthDate is not a full date") from None
+
+
+def _day(value: str | None, *, last: bool) -> date | None:
+    """The day of a FHIR dateTime; of a year or month its first or `last` day."""
+    text = (value or "").split("T")[0]
+    try:
+        if len(text) == len("YYYY-MM-DD"):
+            return date.fromisoformat(text)
+        has_month = len(text) == len("YYYY-MM")
+        first = date.fromisoformat(f"{text}-01" if has_month else f"{text}-01-01")
+    except ValueError:
+        return None
+    if not last:
+        return first
+    month = first.month if has_month else 12
+    return date(first.year, month, monthrange(first.year, month)[1])
 
 
 def _mrn(identifiers: Iterable[Mapping[str, Any]]) -> str | None:

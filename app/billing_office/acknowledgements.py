@@ -12,22 +12,30 @@ from decimal import Decimal
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.billing_office.claim_events import read_state, record_event, release_charges
+from app.billing_office.claim_events import (
+    claims_of_export,
+    known_claims,
+    line_ids,
+    read_states,
+    record_events,
+    settle,
+)
 from app.context import Context
-from app.store import ClaimExportRow, ClaimFileRow, ClaimLineRow
+from app.store import ClaimExportRow, ClaimFileRow
 from billing.claim_events import (
     claim_answer_event,
     interchange_event,
     remittance_event,
     transaction_event,
 )
+from billing.claim_files import sets_of_claims
 from billing.claim_state import ClaimEvent
 from billing.x12_835 import Remittance, imbalances, read_835
 from billing.x12_acknowledgement import read_277ca, read_999, read_ta1
 from billing.x12_reader import InvalidX12, TransactionSet, X12File, read_x12
 
-# The group and transaction numbers of the exporter (`billing.x12_837p`): one set a file.
-_SET_NUMBER = "0001"
+# The set of a claim whose file does not name it: an earlier release wrote one set a file.
+_FIRST_SET = "0001"
 
 
 class ImportRefused(ValueError):
@@ -80,18 +88,18 @@ def import_answers(
         reading = _read(db, file)
         row, imported_before = _file_row(db, name, content, now, by)
         findings = list(reading.findings)
-        new_events = 0
-        known = _known_claims(db, {event.claim_id for event in reading.events})
-        for event in reading.events:
-            if event.claim_id not in known:
-                findings.append(f"{event.source}: claim {event.claim_id} never left from here")
-            else:
-                new_events += record_event(db, event, at=now, by=by, file_id=row.id)
-        states, released = Counter[str](), 0
-        for claim_id in sorted(known):
-            state = read_state(db, claim_id)
+        known = known_claims(db, {event.claim_id for event in reading.events})
+        ours = [event for event in reading.events if event.claim_id in known]
+        findings += [
+            f"{event.source}: claim {event.claim_id} never left from here"
+            for event in reading.events
+            if event.claim_id not in known
+        ]
+        new_events = record_events(db, ours, at=now, by=by, file_id=row.id)
+        released = settle(db, sorted(known), at=now, by=by)
+        states = Counter[str]()
+        for claim_id, state in read_states(db, sorted(known)).items():
             states[state.status] += 1
-            released += release_charges(db, claim_id, state, now)
             findings += [
                 f"{refusal.event.source}: claim {claim_id}: {refusal.why}"
                 for refusal in state.refused
@@ -120,10 +128,12 @@ def _read(db: Session, file: X12File) -> _Reading:
         except InvalidX12 as error:
             findings.append(f"TA1: {error}")
             continue
-        claims = _claims_of_export(db, answer.control_number)
-        if not claims:
+        export = _export(db, answer.control_number)
+        if export is None:
             findings.append(f"TA1: no export has the control number {answer.control_number}")
-        events += [interchange_event(claim_id, answer) for claim_id in claims]
+        else:
+            claims = claims_of_export(db, export)
+            events += [interchange_event(claim_id, answer) for claim_id in claims]
     for answer_set in file.sets:
         try:
             if answer_set.kind == "835":
@@ -148,8 +158,8 @@ def _acknowledgement_events(
         return []
     events: list[ClaimEvent] = []
     for transaction in read_999(answer_set):
-        claims = _claims_of_export(db, transaction.group_number)
-        if not claims or transaction.control_number not in (None, _SET_NUMBER):
+        claims = _claims_of_set(db, transaction.group_number, transaction.control_number)
+        if not claims:
             findings.append(
                 f"{answer_set.where}: no export has the group {transaction.group_number} and the "
                 f"transaction set {transaction.control_number}"
@@ -195,21 +205,26 @@ def _file_row(
     return row, None
 
 
-def _claims_of_export(db: Session, control_number: int) -> list[str]:
-    """The claims of the 837P file that bore `control_number`, in the order of the file."""
-    lines = db.scalars(
-        select(ClaimLineRow.claim_id)
-        .join(ClaimExportRow, ClaimExportRow.id == ClaimLineRow.export_id)
-        .where(ClaimExportRow.control_number == control_number, ClaimExportRow.format == "837p")
-        .order_by(ClaimLineRow.id)
+def _export(db: Session, control_number: int) -> ClaimExportRow | None:
+    """The X12 file that bore `control_number`."""
+    return db.scalar(
+        select(ClaimExportRow).where(
+            ClaimExportRow.control_number == control_number,
+            ClaimExportRow.format.in_(("837p", "837i")),
+        )
     )
-    return list(dict.fromkeys(lines))
 
 
-def _known_claims(db: Session, claim_ids: set[str]) -> set[str]:
-    return set(
-        db.scalars(select(ClaimLineRow.claim_id).where(ClaimLineRow.claim_id.in_(claim_ids)))
-    )
+def _claims_of_set(db: Session, group_number: int, set_number: str | None) -> list[str]:
+    """The claims of one transaction set, or of the whole group where none is named."""
+    export = _export(db, group_number)
+    if export is None:
+        return []
+    claims = claims_of_export(db, export)
+    if set_number is None:
+        return claims
+    sets = sets_of_claims(export.content)
+    return [claim_id for claim_id in claims if sets.get(claim_id, _FIRST_SET) == set_number]
 
 
 def _unknown_lines(db: Session, events: Iterable[ClaimEvent], known: set[str]) -> Iterator[str]:
@@ -217,9 +232,7 @@ def _unknown_lines(db: Session, events: Iterable[ClaimEvent], known: set[str]) -
     for event in events:
         if event.claim_id not in known or not event.lines:
             continue
-        own = set(
-            db.scalars(select(ClaimLineRow.line_id).where(ClaimLineRow.claim_id == event.claim_id))
-        )
+        own = line_ids(db, event.claim_id)
         for line in event.lines:
             if line.line_id is not None and line.line_id not in own:
                 yield f"{event.source}: claim {event.claim_id} has no line {line.line_id}"

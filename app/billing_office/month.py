@@ -74,10 +74,13 @@ def neighbours(month: str) -> tuple[str, str]:
     return f"{first - timedelta(days=1):%Y-%m}", f"{last + timedelta(days=1):%Y-%m}"
 
 
-def refresh(db: Session, month: str, today: date, now: datetime, at_most: int) -> int:
+def refresh(
+    db: Session, month: str, today: date, now: datetime, at_most: int, *, wait: bool = False
+) -> int:
     """Tallies up to `at_most` patients whose row of `month` is missing or out of date; how many.
 
-    Other workers that do the same at the same time take other patients.
+    Other workers that do the same at the same time take other patients; with `wait`, theirs are
+    waited for instead, so that none is left out.
     """
     first, last = month_bounds(month)
     patients = db.scalars(
@@ -85,7 +88,7 @@ def refresh(db: Session, month: str, today: date, now: datetime, at_most: int) -
         .where(_is_out_of_date(month, last, today))
         .order_by(PatientRow.id)
         .limit(at_most)
-        .with_for_update(skip_locked=True)
+        .with_for_update(skip_locked=not wait)
     ).all()
     accounts = read_accounts(db, patients, today)
     ids = [patient.id for patient in patients]
@@ -146,6 +149,17 @@ def patient_month(row: PatientMonthRow, patient: PatientRow) -> PatientMonth:
     return PatientMonth(
         patient, document["episode_id"], from_document(WorklistRow, document["worklist"])
     )
+
+
+def month_of(db: Session, patient: PatientRow, month: str, today: date) -> PatientMonth | None:
+    """One patient's month by the facts of this moment, which is not stored; None without an
+    episode."""
+    account = read_accounts(db, [patient], today).get(patient.id)
+    if account is None:
+        return None
+    first, last = month_bounds(month)
+    line = _line(account, first, last, _approved(db, [patient.id]).get(patient.id, ()))
+    return PatientMonth(patient, account.episode.id, line)
 
 
 def approve_charges(

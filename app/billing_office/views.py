@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import (
     Blueprint,
     Response,
     abort,
+    current_app,
     flash,
     g,
     redirect,
@@ -18,7 +20,15 @@ from flask import (
 )
 from werkzeug.wrappers import Response as BaseResponse
 
+from app.accounts import UnknownEntity, billing_entity
+from app.billing_office.charge_messages import (
+    NoInterface,
+    interface_of,
+    queue_charges,
+    waiting_messages,
+)
 from app.billing_office.export import ExportRefused, export_month, exports_of
+from app.billing_office.export_formats import ASKED, FACTS, formats_of, zipped
 from app.billing_office.month import (
     BadMonth,
     approve_charges,
@@ -29,6 +39,7 @@ from app.billing_office.month import (
     refresh,
 )
 from app.billing_office.worklist import BadFilter, Filter, charts, listing, summary
+from app.jobs.queue import JobQueue
 from app.launch import health_systems
 from app.sign_in import current_context, requires, signed_in
 from app.store import Tenant
@@ -38,12 +49,6 @@ office = Blueprint("office", __name__, url_prefix="/office")
 
 # Patients that a page may tally itself; the rest is left to the workers, and the page says so.
 _TALLIED_AT_ONCE = 100
-
-_TYPES = {
-    "837p": ("application/edi-x12", "edi"),
-    "dft": ("application/hl7-v2", "hl7"),
-    "cms1500": ("text/csv", "csv"),
-}
 
 
 @office.get("")
@@ -74,6 +79,11 @@ def month(month: str) -> str:
     except BadFilter as error:
         abort(400, str(error))
     with context.database.begin(sign_in.tenant_id) as db:
+        practice = db.get_one(Tenant, sign_in.tenant_id).practice
+        try:
+            formats = formats_of(billing_entity(practice))
+        except UnknownEntity as error:
+            abort(409, str(error))
         refresh(db, month, today, context.now(), _TALLIED_AT_ONCE)
         return render_template(
             "office/month.html",
@@ -89,6 +99,10 @@ def month(month: str) -> str:
             waiting=out_of_date_count(db, month, today),
             exported=len(exported_lines(db, month)),
             exports=exports_of(db, month),
+            formats=formats,
+            facts=FACTS,
+            sends_charges=_has_interface(practice),
+            waiting_messages=waiting_messages(db),
         )
 
 
@@ -112,18 +126,63 @@ def approve(month: str) -> BaseResponse:
 @requires("biller")
 def export(month: str) -> Response:
     sign_in, context = signed_in("biller"), current_context()
-    format_ = request.form.get("format", "")
-    if format_ not in _TYPES:
-        abort(400, "Choose one of the formats 837P, HL7 DFT or CMS-1500.")
+    asked = request.form.get("format", "")
+    if asked not in ASKED:
+        abort(400, f"Choose one of the formats {', '.join(ASKED)}.")
     try:
-        done = export_month(context, sign_in.tenant_id, month, format_)
+        done = export_month(context, sign_in.tenant_id, month, asked)
     except ExportRefused as error:
         abort(409, f"Nothing was exported: {error}")
-    mimetype, suffix = _TYPES[format_]
-    response = Response(done.content, mimetype=mimetype)
-    name = f"claims-{month}.{suffix}"
+    facts = FACTS[done.files[0].format]
+    if len(done.files) == 1:
+        return _download(done.files[0].data, facts.mimetype, f"claims-{month}.{facts.suffix}")
+    named = [
+        (f"claims-{month}-{file.receiver}-{file.control_number}.{facts.suffix}", file.data)
+        for file in done.files
+    ]
+    return _download(zipped(named), "application/zip", f"claims-{month}.zip")
+
+
+@office.post("/month/<month>/send-dft")
+@requires("biller")
+def send_charges(month: str) -> BaseResponse:
+    """Makes the new charges into messages to the EHR's billing, which a worker sends."""
+    sign_in, context = signed_in("biller"), current_context()
+    try:
+        queued = queue_charges(context, sign_in.tenant_id, month)
+    except (ExportRefused, NoInterface) as error:
+        abort(409, f"Nothing was sent: {error}")
+    with context.database.begin(sign_in.tenant_id) as db:
+        waiting = waiting_messages(db)
+    if waiting:
+        _jobs().send_charges(sign_in.tenant_id)
+        what = f"{queued.claim_count} new claims, ${queued.total}; {waiting} messages on their way."
+        flash(what, "success")
+    else:
+        flash(f"Nothing new is billable in {month}, and no message waits.", "error")
+    if queued.held:
+        # A cookie carries the message: a month's worth of reasons would not fit.
+        flash(f"{len(queued.held)} stayed back, the first: {queued.held[0]}", "error")
+    return redirect(url_for("office.month", month=month))
+
+
+def _download(data: bytes, mimetype: str, name: str) -> Response:
+    response = Response(data, mimetype=mimetype)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def _has_interface(practice: dict[str, Any]) -> bool:
+    try:
+        interface_of(practice)
+    except NoInterface:
+        return False
+    return True
+
+
+def _jobs() -> JobQueue:
+    jobs: JobQueue = current_app.extensions["homestretch_jobs"]
+    return jobs
 
 
 def _filter(month: str) -> Filter:

@@ -6,6 +6,7 @@ import socket
 import time
 from dataclasses import dataclass
 
+from hl7apy.core import Message
 from hl7apy.exceptions import HL7apyException
 from hl7apy.parser import parse_message
 
@@ -24,7 +25,11 @@ class MllpFailed(Exception):
 
 @dataclass(frozen=True)
 class Acknowledgment:
-    """`code` is MSA-1 (AA accepted, AE error, AR rejected), `text` what the receiver says."""
+    """`code` is MSA-1 (AA accepted, AE error, AR rejected).
+
+    `text` is what the receiver says: MSA-3, and the user messages and diagnostics of its ERR
+    segments.
+    """
 
     code: str
     control_id: str
@@ -80,11 +85,21 @@ def _read_frame(connection: socket.socket, deadline: float) -> str:
     return received.removeprefix(START).removesuffix(END).decode("utf-8", "replace")
 
 
+def _texts(message: Message) -> list[str]:
+    """MSA-3, then of each ERR the place (ERR-2), the error (ERR-3) and what else it says (7, 8)."""
+    found = [message.msa.msa_3.to_er7()] if message.msa.msa_3 else []
+    for error in (child for child in message.children if child.name == "ERR"):
+        fields = (error.err_2, error.err_3, error.err_7, error.err_8)
+        found.append(" ".join(field.to_er7().replace("^", " ") for field in fields if field))
+    return [text for text in found if text]
+
+
 def _acknowledgment(answer: str, sent_id: str) -> Acknowledgment:
     try:
-        msa = parse_message(answer).msa
+        message = parse_message(answer)
+        msa = message.msa
         code, control_id = msa.msa_1.to_er7(), msa.msa_2.to_er7()
-        text = msa.msa_3.to_er7() if msa.msa_3 else ""
+        text = "; ".join(_texts(message))
     except (HL7apyException, AttributeError, IndexError) as error:
         raise MllpFailed(f"the answer is not an acknowledgment: {type(error).__name__}") from None
     if code not in (*_ACCEPTED, *_REFUSED):

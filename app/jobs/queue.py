@@ -20,6 +20,7 @@ from app.jobs.deliver import deliver_due
 from app.jobs.measure_range import measure_range_test
 from app.jobs.notify import notify_due, subscriptions_waiting
 from app.jobs.score import score_session
+from app.jobs.send_charges import charges_due, send_charges
 from app.jobs.tally import needs_tally, tally_tenant
 from app.store import (
     ALL_TENANTS,
@@ -36,6 +37,7 @@ log = structlog.get_logger(__name__)
 
 DELIVER, SCORE, SWEEP = "homestretch.deliver", "homestretch.score", "homestretch.sweep"
 TALLY = "homestretch.tally"
+SEND_CHARGES = "homestretch.send_charges"
 MEASURE_RANGE = "homestretch.measure_range"
 EXPORT, NOTIFY = "homestretch.export", "homestretch.notify"
 
@@ -62,6 +64,9 @@ class JobQueue:
 
     def tally(self, tenant_id: str) -> None:
         self._send(TALLY, tenant_id)
+
+    def send_charges(self, tenant_id: str) -> None:
+        self._send(SEND_CHARGES, tenant_id)
 
     def measure_range(self, tenant_id: str, test_id: str) -> None:
         self._send(MEASURE_RANGE, tenant_id, test_id)
@@ -109,6 +114,10 @@ def make_celery(context: Context) -> Celery:
     def _tally(tenant_id: str) -> None:
         tally_tenant(context, tenant_id)
 
+    @celery.task(name=SEND_CHARGES, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
+    def _send_charges(tenant_id: str) -> None:
+        send_charges(context, tenant_id)
+
     @celery.task(name=MEASURE_RANGE, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
     def _measure_range(tenant_id: str, test_id: str) -> None:
         patient_id = measure_range_test(context, tenant_id, test_id)
@@ -132,7 +141,7 @@ def make_celery(context: Context) -> Celery:
 
 
 def sweep(context: Context, queue: JobQueue) -> None:
-    """Enqueues whatever is due: messages, notices, recordings, months to tally, exports.
+    """Enqueues whatever is due: messages, notices, recordings, months to tally, charges, exports.
 
     Exports whose time is over are removed at once.
     """
@@ -186,6 +195,8 @@ def sweep(context: Context, queue: JobQueue) -> None:
     for tenant in tenants:
         if needs_tally(context, tenant):
             queue.tally(tenant.id)
+        if charges_due(context, tenant):
+            queue.send_charges(tenant.id)
     for tenant_id, test_id in tests:
         queue.measure_range(tenant_id, test_id)
     remove_expired(context)

@@ -4,12 +4,25 @@ from app.store.access import LaunchRow, SignInRow
 from app.store.base import ALL_TENANTS, Base, Database, TenantMissing
 from app.store.care import ProgramRow, SessionRow
 from app.store.claim_events import ClaimEventRow, ClaimFileRow, EventIsFinal
-from app.store.claims import ChargeApprovalRow, ClaimExportRow, ClaimLineRow, CounterRow
+from app.store.claims import (
+    ChargeApprovalRow,
+    ChargeMessageRow,
+    ClaimExportRow,
+    ClaimIsFinal,
+    ClaimLineRow,
+    ClaimRow,
+    CounterRow,
+)
 from app.store.documents import from_document, to_document
 from app.store.facade import BulkExportRow, SubscriptionNoticeRow, SubscriptionRow
 from app.store.ledger_book import EpisodeRow, FactIsFinal, LedgerFactRow
 from app.store.outbox import OutboxRow
-from app.store.patient_month import PatientMonthChargeRow, PatientMonthRow, mark_stale
+from app.store.patient_month import (
+    PatientMonthChargeRow,
+    PatientMonthRow,
+    mark_all_stale,
+    mark_stale,
+)
 from app.store.people import PatientRow, PractitionerRow
 from app.store.range import RangeTestRow
 from app.store.tenant import Tenant, tenant_by_iss
@@ -19,10 +32,13 @@ __all__ = [
     "Base",
     "BulkExportRow",
     "ChargeApprovalRow",
+    "ChargeMessageRow",
     "ClaimEventRow",
     "ClaimExportRow",
     "ClaimFileRow",
+    "ClaimIsFinal",
     "ClaimLineRow",
+    "ClaimRow",
     "CounterRow",
     "Database",
     "EpisodeRow",
@@ -44,6 +60,7 @@ __all__ = [
     "Tenant",
     "TenantMissing",
     "from_document",
+    "mark_all_stale",
     "mark_stale",
     "tenant_by_iss",
     "to_document",

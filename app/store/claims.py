@@ -5,14 +5,19 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, event, text
+from sqlalchemy.orm import Mapped, Mapper, mapped_column
 
 from app.store.base import Base, TenantOwned
 
 
 class ClaimExportRow(TenantOwned, Base):
-    """One exported file. Its bytes are kept: exporting the same again returns these."""
+    """One exported file. Its bytes are kept: exporting the same again returns these.
+
+    `sha256` is that of the bytes: `data` where the format is no text, else `content` as UTF-8.
+    `batch` is the control number of the first file of the same export, None where an earlier
+    release wrote it alone; `receiver` is who the file is for, where the format names one.
+    """
 
     __tablename__ = "claim_export"
 
@@ -25,6 +30,42 @@ class ClaimExportRow(TenantOwned, Base):
     content: Mapped[str]
     claim_count: Mapped[int]
     total: Mapped[str]
+    batch: Mapped[int | None] = mapped_column(index=True)
+    receiver: Mapped[str | None]
+    data: Mapped[bytes | None]
+
+    @property
+    def file_bytes(self) -> bytes:
+        """The file as it left."""
+        return self.content.encode() if self.data is None else self.data
+
+
+class ClaimRow(TenantOwned, Base):
+    """One claim exactly as it was scrubbed and sent; never updated.
+
+    `document` is the whole `billing.claim_model.Claim` with its charges and their reasons, and
+    `findings` what the scrubber said of it (`billing.claim.ScrubFinding`), all of them warnings.
+    `frequency` is CLM05-3; `replaces` names our earlier claim that it corrects (7) or voids (8).
+    Claims that left before this table existed have no row, only lines.
+    """
+
+    __tablename__ = "claim"
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "claim_id"),
+        Index("ix_claim_replaces", "tenant_id", "replaces"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    claim_id: Mapped[str]
+    export_id: Mapped[int] = mapped_column(ForeignKey("claim_export.id"), index=True)
+    patient_id: Mapped[int] = mapped_column(ForeignKey("patient.id"), index=True)
+    episode_id: Mapped[str] = mapped_column(ForeignKey("episode.id"))
+    format: Mapped[str]
+    frequency: Mapped[str]
+    replaces: Mapped[str | None]
+    total: Mapped[str]
+    document: Mapped[dict[str, Any]]
+    findings: Mapped[list[Any]]
 
 
 class ClaimLineRow(TenantOwned, Base):
@@ -85,3 +126,38 @@ class CounterRow(TenantOwned, Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str]
     value: Mapped[int]
+
+
+class ChargeMessageRow(TenantOwned, Base):
+    """One DFT^P03 for one claim, sent unchanged until its receiver answers.
+
+    `control_id` is MSH-10, by which the receiver knows a repetition. `status` is waiting,
+    accepted, refused, or withdrawn before it was ever sent. `last_error` says why the last attempt
+    had no answer; `leased_until` keeps two senders from one message.
+    """
+
+    __tablename__ = "charge_message"
+    __table_args__ = (UniqueConstraint("tenant_id", "control_id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    export_id: Mapped[int] = mapped_column(ForeignKey("claim_export.id"), index=True)
+    claim_id: Mapped[str] = mapped_column(index=True)
+    control_id: Mapped[str]
+    content: Mapped[str]
+    status: Mapped[str] = mapped_column(default="waiting", index=True)
+    attempts: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+    next_attempt_at: Mapped[datetime]
+    leased_until: Mapped[datetime | None]
+    last_error: Mapped[str | None]
+    answered_at: Mapped[datetime | None]
+
+
+class ClaimIsFinal(RuntimeError):
+    """Somebody tried to change or delete a claim that left; correct it by a further one."""
+
+
+@event.listens_for(ClaimRow, "before_update")
+@event.listens_for(ClaimRow, "before_delete")
+def _refuse(_mapper: Mapper[Any], _connection: Any, target: ClaimRow) -> None:
+    raise ClaimIsFinal(f"claim {target.claim_id} can't be changed; correct or void it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -9,6 +10,8 @@ from sqlalchemy import ForeignKey, Index, UniqueConstraint, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.store.base import Base, TenantOwned
+
+_IN_ONE_STATEMENT = 500
 
 
 class PatientMonthRow(TenantOwned, Base):
@@ -61,9 +64,16 @@ class PatientMonthChargeRow(TenantOwned, Base):
 
 def mark_stale(session: Session, patient_id: int) -> None:
     """Something that the tally reads has changed; called in the transaction of the change."""
-    session.execute(
-        update(PatientMonthRow)
-        .where(PatientMonthRow.patient_id == patient_id, PatientMonthRow.stale.is_(False))
-        .values(stale=True)
-        .execution_options(synchronize_session=False)
-    )
+    mark_all_stale(session, [patient_id])
+
+
+def mark_all_stale(session: Session, patient_ids: Sequence[int]) -> None:
+    """As `mark_stale`, for many patients."""
+    for start in range(0, len(patient_ids), _IN_ONE_STATEMENT):
+        part = patient_ids[start : start + _IN_ONE_STATEMENT]
+        session.execute(
+            update(PatientMonthRow)
+            .where(PatientMonthRow.patient_id.in_(part), PatientMonthRow.stale.is_(False))
+            .values(stale=True)
+            .execution_options(synchronize_session=False)
+        )

@@ -11,7 +11,15 @@ from app.store.base import Base
 
 
 class Tenant(Base):
-    """`practice` holds what claims need of the billing provider (see billing.claim)."""
+    """`practice` holds what claims need of the billing provider (`app.billing_office.claims`).
+
+    Besides name, npi, tax_id, taxonomy, address, contact_name, contact_phone and submitter_id:
+    `entity` is the kind of entity (`billing.account.Entity`; a private practice if not given);
+    `clearinghouse` is the receiver of its files (`name`, `id`), `clearinghouses` that of single
+    payers by payer id; `payer_profiles` gives a payer's profile by payer id; `dft` is its interface
+    engine for charges (`host`, `port`, `timeout_s`, and `sending_application`,
+    `sending_facility`, `receiving_application`, `receiving_facility` for MSH-3 to MSH-6).
+    """
 
     __tablename__ = "tenant"
 

@@ -150,6 +150,7 @@ def _patient(facts: dict[str, Any], organization: str) -> list[dict[str, Any]]:
         "subscriberId": facts["coverage"]["member_id"],
         "beneficiary": {"reference": own},
         "relationship": {"coding": [{"code": "self"}]},
+        "period": {"start": "2022-01-01"},
         "payor": [
             {
                 "identifier": {"value": facts["coverage"]["payer_id"]},

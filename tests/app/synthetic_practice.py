@@ -9,7 +9,15 @@ from datetime import UTC, date, datetime, time, timedelta
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from app.store import EpisodeRow, LedgerFactRow, PatientRow, to_document
+from app.context import Context
+from app.store import (
+    EpisodeRow,
+    LedgerFactRow,
+    PatientRow,
+    PractitionerRow,
+    Tenant,
+    to_document,
+)
 from rtm.episode import Consent, Device, Episode
 from rtm.ledger import Interaction, MonitoredDay, TimeEntry
 
@@ -76,6 +84,36 @@ def write_practice(
     db.execute(insert(EpisodeRow), episodes)
     db.execute(insert(LedgerFactRow), facts)
     return [row["id"] for row in patients]
+
+
+def write_therapist(db: Session) -> None:
+    """The practitioner of record of every patient of `write_practice`."""
+    db.add(
+        PractitionerRow(
+            fhir_user="Practitioner/terry-alvarez",
+            name="Terry Alvarez",
+            family="Alvarez",
+            given="Terry",
+            npi=NPI,
+            taxonomy="225100000X",
+            provider_kind="pt",
+        )
+    )
+
+
+def change_practice(context: Context, tenant_id: str, **changes: object) -> None:
+    """The health system's record with `changes`."""
+    with context.database.begin(None) as db:
+        tenant = db.get_one(Tenant, tenant_id)
+        tenant.practice = {**tenant.practice, **changes}
+
+
+def change_coverage(context: Context, tenant_id: str, patient_id: int, **changes: object) -> None:
+    """The patient's insurance with `changes`."""
+    with context.database.begin(tenant_id) as db:
+        patient = db.get_one(PatientRow, patient_id)
+        coverage = {**patient.billing["coverage"], **changes}
+        patient.billing = {**patient.billing, "coverage": coverage}
 
 
 def _patient(number: int, person: Monitored, tenant_id: str, at: datetime) -> dict[str, object]:

@@ -318,6 +318,14 @@ def test_a_refusal_is_not_repeated(code: str) -> None:
     assert waits == []
 
 
+def test_a_refusal_in_an_err_segment_comes_back_in_words() -> None:
+    err = b"ERR||FT1^1^7|103^Table value not found^HL70357|E|||no such code|Check FT1-7\r"
+    with answering(ack("AE").replace(b"\x1c\r", err + b"\x1c\r")) as port:
+        answer = send(HOST, port, MESSAGE)
+    for words in ("FT1 1 7", "103 Table value not found", "no such code", "Check FT1-7"):
+        assert words in answer.text
+
+
 def test_sending_again_ends_and_waits_longer_each_time() -> None:
     waits: list[float] = []
     with closing(socket.socket()) as unused:

@@ -456,7 +456,9 @@ def test_the_timers_interval_counts_once_however_often_it_is_sent(
     browser = start_monitoring(world)
     token = _csrf(browser.get(f"{world.places.app}/chart").text)
     end = world.context.now()
+    patient = one(world, PatientRow)
     body = {
+        "patient": patient.id,  # type: ignore[attr-defined]
         "interval_id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
         "start": (end - timedelta(seconds=60)).isoformat(),
         "end": end.isoformat(),
@@ -466,7 +468,12 @@ def test_the_timers_interval_counts_once_however_often_it_is_sent(
         answer = browser._http.post(url, json=body, headers={"X-CSRFToken": token}, timeout=10)
         assert answer.status_code == 200
     assert count(world, LedgerFactRow, LedgerFactRow.kind == "time_entry") == 1
-    for broken in ({}, {**body, "start": body["end"]}, {**body, "end": "later"}):
+    for broken in (
+        {},
+        {**body, "start": body["end"]},
+        {**body, "end": "later"},
+        {**body, "patient": None},
+    ):
         answer = browser._http.post(url, json=broken, headers={"X-CSRFToken": token}, timeout=10)
         assert answer.status_code == 422
 

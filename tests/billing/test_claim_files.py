@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing.claim_files import write_claim_files
+from billing.claim_files import sets_of_claims, write_claim_files
 from billing.claim_model import Claim, Dependent, Frequency, Practitioner
 from billing.x12_837p import write_837p
 from billing.x12_envelope import LARGEST_CONTROL_NUMBER, Interchange
@@ -182,6 +182,12 @@ def test_each_payer_has_its_own_transaction_set(tmp_path: Path) -> None:
     assert [row[1] for row in _segments(first, "CLM")] == ["HS-1", "C"]
     assert [row[1] for row in _segments(second, "CLM")] == ["B"]
     assert x12_errors(path) == []
+
+
+def test_a_claim_is_found_in_the_set_of_its_payer() -> None:
+    content = _837p(GOOD, _other_payer(replace(GOOD, id="B")), replace(GOOD, id="C"))
+    assert sets_of_claims(content) == {"HS-1": "0001", "C": "0001", "B": "0002"}
+    assert sets_of_claims("") == {}
 
 
 def test_several_practices_share_a_file_of_one_submitter(tmp_path: Path) -> None:

@@ -10,7 +10,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from billing.claim_state import ClaimEvent, ClaimState, EventKind, LineResult, Status, claim_state
+from billing.claim_state import (
+    ClaimEvent,
+    ClaimState,
+    EventKind,
+    LineResult,
+    Status,
+    claim_state,
+    taken_on,
+)
 
 DAY = date(2026, 4, 1)
 PAID = LineResult("HS-1-1", Decimal("40.00"), Decimal("50.00"))
@@ -32,6 +40,8 @@ REVERSED = event("reversed", 20, paid=Decimal("-40.00"), lines=(PAID,))
 REOPENED = event("reopened", 12)
 REPLACED = event("replaced", 12)
 VOIDED = event("voided", 12)
+SENT_7 = event("correction_sent", 11, reasons=("units",))
+SENT_8 = event("void_sent", 11, reasons=("the wrong patient",))
 UNBILLED = event("unbilled", 12, reasons=("never uploaded",))
 SENT = (BUILT, EXPORTED)
 ANSWERED = (*SENT, TAKEN, ACKNOWLEDGED)
@@ -61,6 +71,10 @@ ANSWERED = (*SENT, TAKEN, ACKNOWLEDGED)
         ((*ANSWERED, REMITTED, REPLACED), "replaced"),
         ((*ANSWERED, REMITTED, REPLACED, REVERSED), "replaced"),
         ((*ANSWERED, REMITTED, VOIDED, REVERSED), "voided"),
+        ((*ANSWERED, REMITTED, SENT_7), "paid"),
+        ((*ANSWERED, SENT_8), "acknowledged"),
+        ((*ANSWERED, REMITTED, REVERSED, replace(REPLACED, on=REVERSED.on)), "replaced"),
+        ((*ANSWERED, REMITTED, REVERSED, replace(VOIDED, on=REVERSED.on)), "voided"),
         ((*SENT, UNBILLED), "unbilled"),
         ((*ANSWERED, DENIAL, UNBILLED), "unbilled"),
     ],
@@ -87,6 +101,9 @@ def test_a_claim_goes_its_way(events: tuple[ClaimEvent, ...], status: Status) ->
         ((*SENT, TAKEN, UNBILLED), "accepted", "un-billed"),
         ((*ANSWERED, REMITTED, UNBILLED), "paid", "un-billed"),
         ((*SENT, replace(UNBILLED, reasons=())), "exported", "reason"),
+        ((*SENT, REMITTED, SENT_7), "paid", "payer's claim number"),
+        ((*ANSWERED, replace(SENT_8, reasons=())), "acknowledged", "a void needs a reason"),
+        ((*SENT, TAKEN, SENT_7), "accepted", "can't be corrected"),
         ((*SENT, REMITTED, REPLACED), "paid", "payer's claim number"),
         ((*SENT, REMITTED, VOIDED), "paid", "payer's claim number"),
         (
@@ -132,6 +149,24 @@ def test_charges_are_free_again_only_where_nothing_stands_decided(
     events: tuple[ClaimEvent, ...], released: bool
 ) -> None:
     assert claim_state(events).releases_charges is released
+
+
+@pytest.mark.parametrize(
+    ("events", "day"),
+    [
+        (SENT, None),
+        ((*SENT, TAKEN), None),
+        (ANSWERED, ACKNOWLEDGED.on),
+        ((*ANSWERED, REMITTED), ACKNOWLEDGED.on),
+        ((*SENT, DENIAL), DENIAL.on),
+        ((*ANSWERED, event("rejected", 2)), None),
+        ((*SENT, UNBILLED), None),
+    ],
+)
+def test_a_correction_is_taken_by_a_277ca_or_a_decision(
+    events: tuple[ClaimEvent, ...], day: date | None
+) -> None:
+    assert taken_on(events) == day
 
 
 def test_events_of_two_claims_do_not_mix() -> None:

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing.claim import ScrubFinding, is_npi
-from billing.claim_model import BilledLine, Claim
+from billing.claim_model import BilledLine, Claim, Entity
 from billing.diagnoses import load_diagnosis_policy
 from billing.edits import (
     Edits,
@@ -113,6 +113,42 @@ def test_a_wrong_total_which_pyx12_lets_through_is_held(tmp_path: Path) -> None:
 
 def test_a_place_of_service_that_is_none_is_held() -> None:
     assert _only(_practice(place_of_service="ZZ")).field == "place of service"
+
+
+# Institutional claims -----------------------------------------------------------------------------
+
+
+def _institution(entity: Entity, **changes: Any) -> Claim:
+    claim = replace(_practice(entity=entity), **changes)
+    return _payer(claim, "MA")
+
+
+def test_a_good_institutional_claim_has_no_finding() -> None:
+    assert _found(_institution("hospital_outpatient")) == ()
+
+
+def test_whatever_the_837i_writer_refuses_is_held_before() -> None:
+    nobody = _institution("corf", referring=None)
+    assert {f.field for f in _found(nobody) if f.severity == "hold"} == {
+        "attending provider",
+        "plan of care",
+    }
+    charge = replace(GOOD.lines[0].charge, modifiers=())
+    lines = (replace(GOOD.lines[0], charge=charge), *GOOD.lines[1:])
+    (finding,) = _found(_institution("rehab_agency", lines=lines))
+    assert (finding.field, finding.severity) == ("line HS-1-1", "hold")
+    assert "no revenue code is known for 98975 with plan none on 74X" in finding.why
+
+
+def test_a_type_of_bill_makes_the_place_of_service_no_matter() -> None:
+    claim = _institution("hospital_outpatient")
+    provider = replace(claim.billing_provider, place_of_service="22")
+    assert _found(replace(claim, billing_provider=provider)) == ()
+
+
+def test_part_a_is_medicare_as_well() -> None:
+    claim = _institution("corf", subscriber=replace(GOOD.subscriber, member_id="12345"))
+    assert _only(claim).field == "subscriber member id"
 
 
 # Parties ------------------------------------------------------------------------------------------

@@ -52,6 +52,18 @@ def test_a_billable_month_shows_its_charges_and_their_sum() -> None:
     assert (march.total, march.unpriced) == (Decimal("115.90"), 0)
 
 
+def test_an_institutions_charges_need_no_look_only_because_of_their_claim() -> None:
+    march = row("al2")
+    assert all(charge.needs_review for charge in march.charges)
+    assert (march.state, march.to_review) == ("billable", ())
+
+
+@pytest.mark.parametrize("name", ["entity", "facility"])
+def test_a_case_may_name_the_entity_by_either_word(name: str) -> None:
+    office = {"entity": "private_practice", "facility": "office"}[name]
+    assert row("1", **{name: office}) == row("1")
+
+
 def test_a_charge_without_an_amount_is_counted_as_unpriced() -> None:
     commercial = row("h")
     assert (commercial.total, commercial.unpriced) == (Decimal("0.00"), 3)

@@ -14,6 +14,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from app.billing_office.export import export_month
 from app.demo import walk
 from app.demo.history import STORIES, history_month, write_history
 from smart_launch.sandbox.pages import PIN
@@ -176,6 +177,42 @@ def test_billing_sees_why_and_exports(world: World, page: Page) -> None:
     with page.expect_download() as download:
         page.get_by_role("button", name="Export claims").click()
     assert Path(download.value.path()).read_text().startswith("ISA*00*")
+
+
+def test_billing_follows_a_claim_and_records_who_certified_the_plan(
+    world: World, page: Page
+) -> None:
+    with_history(world)
+    month = f"{history_month(world.context.now().date())[0]:%Y-%m}"
+    export_month(world.context, world.tenant_id, month, "837")
+    page.goto(f"{world.places.app}/office")
+    page.get_by_role("link", name="Prairie Rehab Clinic").click()
+    sign_in_at_ehr(page, "Jordan Ellis")
+    page.goto(f"{world.places.app}/office/month/{month}")
+    page.get_by_role("link", name="Claims of this month").click()
+    expect(page.get_by_role("cell", name="Samuel Brandt")).to_be_visible()
+    accessible(page)
+    page.get_by_role("row", name="Samuel Brandt").get_by_role("link").click()
+    expect(page.get_by_role("heading", name="What happened")).to_be_visible()
+    accessible(page)
+    picture(page, "claim")
+    page.get_by_label("Un-bill: the reason").fill("never uploaded")
+    page.get_by_role("button", name="Un-bill").click()
+    expect(page.get_by_text("Un-billed; ", exact=False).first).to_be_visible()
+    page.get_by_role("link", name="Samuel Brandt").click()
+    page.get_by_label("Certified on").fill(f"{month}-01")
+    page.get_by_label("First treatment under the plan").fill(f"{month}-01")
+    page.get_by_label("Certified by: family name").fill("Osei")
+    page.get_by_label("Given name").fill("Dana")
+    page.get_by_label("NPI").fill("1999999935")
+    page.get_by_role("button", name="Record the certification").click()
+    expect(page.get_by_text("by Dana Osei, NPI 1999999935")).to_be_visible()
+    accessible(page)
+    page.set_viewport_size({"width": 360, "height": 740})
+    for url in (page.url, f"{world.places.app}/office/month/{month}/claims"):
+        page.goto(url)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360
+        accessible(page)
 
 
 def test_the_page_works_by_keyboard_alone(world: World, page: Page) -> None:

@@ -1,0 +1,76 @@
+"""Claims at rest: each kept as it was scrubbed and sent, and read back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.store import ClaimExportRow, ClaimLineRow, ClaimRow, from_document, to_document
+from billing.claim import ScrubFinding
+from billing.claim_model import Claim
+
+
+class ClaimUnknown(LookupError):
+    """No claim of that id left from here; the message names it."""
+
+
+class ClaimNotKept(LookupError):
+    """The claim left before claims were kept whole: there are its lines and its file alone."""
+
+
+def keep_claim(
+    db: Session,
+    export: ClaimExportRow,
+    claim: Claim,
+    findings: Sequence[ScrubFinding],
+    *,
+    patient_id: int,
+    episode_id: str,
+    replaces: str | None = None,
+) -> None:
+    """Stores `claim` as it leaves in `export`, with what the scrubber said of it."""
+    db.add(
+        ClaimRow(
+            claim_id=claim.id,
+            export_id=export.id,
+            patient_id=patient_id,
+            episode_id=episode_id,
+            format=export.format,
+            frequency=claim.frequency,
+            replaces=replaces,
+            total=str(claim.total),
+            document=to_document(claim),
+            findings=[to_document(finding) for finding in findings],
+        )
+    )
+
+
+def read_claim(db: Session, claim_id: str) -> Claim:
+    """The claim as it left.
+
+    Raises:
+        ClaimUnknown: no claim of that id left from here.
+        ClaimNotKept: it left before claims were kept whole.
+    """
+    return from_document(Claim, claim_row(db, claim_id).document)
+
+
+def read_findings(db: Session, claim_id: str) -> tuple[ScrubFinding, ...]:
+    """What the scrubber said of the claim when it left. Raises as `read_claim`."""
+    documents = claim_row(db, claim_id).findings
+    return tuple(from_document(ScrubFinding, document) for document in documents)
+
+
+def claim_row(db: Session, claim_id: str) -> ClaimRow:
+    """Raises as `read_claim`."""
+    row = db.scalar(select(ClaimRow).where(ClaimRow.claim_id == claim_id))
+    if row is not None:
+        return row
+    line = db.scalar(select(ClaimLineRow.id).where(ClaimLineRow.claim_id == claim_id).limit(1))
+    if line is None:
+        raise ClaimUnknown(f"no claim {claim_id} left from here")
+    raise ClaimNotKept(
+        f"claim {claim_id} left before claims were kept whole: only its lines and its file are here"
+    )
