@@ -6,6 +6,14 @@ from app.store.care import ProgramRow, SessionRow
 from app.store.claim_events import ClaimEventRow, ClaimFileRow, EventIsFinal
 from app.store.claims import ChargeApprovalRow, ClaimExportRow, ClaimLineRow, CounterRow
 from app.store.documents import from_document, to_document
+from app.store.hl7 import (
+    Hl7InboundRow,
+    Hl7OutboundRow,
+    Hl7StrayRow,
+    PatientEventIsFinal,
+    PatientEventRow,
+    VisitRow,
+)
 from app.store.ledger_book import EpisodeRow, FactIsFinal, LedgerFactRow
 from app.store.outbox import OutboxRow
 from app.store.patient_month import PatientMonthChargeRow, PatientMonthRow, mark_stale
@@ -26,9 +34,14 @@ __all__ = [
     "EpisodeRow",
     "EventIsFinal",
     "FactIsFinal",
+    "Hl7InboundRow",
+    "Hl7OutboundRow",
+    "Hl7StrayRow",
     "LaunchRow",
     "LedgerFactRow",
     "OutboxRow",
+    "PatientEventIsFinal",
+    "PatientEventRow",
     "PatientMonthChargeRow",
     "PatientMonthRow",
     "PatientRow",
@@ -39,6 +52,7 @@ __all__ = [
     "SignInRow",
     "Tenant",
     "TenantMissing",
+    "VisitRow",
     "from_document",
     "mark_stale",
     "tenant_by_iss",

@@ -11,7 +11,10 @@ from app.store.base import Base
 
 
 class Tenant(Base):
-    """`practice` holds what claims need of the billing provider (see billing.claim)."""
+    """`practice` holds what claims need of the billing provider (see billing.claim).
+
+    `hl7` is the document of `app.hl7.settings.Hl7Settings`; empty where there is no interface.
+    """
 
     __tablename__ = "tenant"
 
@@ -24,6 +27,7 @@ class Tenant(Base):
     time_zone: Mapped[str]
     billing_fhir_users: Mapped[list[Any]] = mapped_column(default=list)
     practice: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    hl7: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
 
 
 def tenant_by_iss(session: Session, iss: str) -> Tenant | None:

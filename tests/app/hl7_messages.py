@@ -79,7 +79,7 @@ def siu(
 ) -> str:
     lines = [
         msh(f"SIU^{event}^SIU_S12", control_id),
-        f"SCH|P-1|APT-1|||||FOLLOWUP^Follow-up|||||^^^{start}^{end}",
+        f"SCH|P-1|APT-1|||||FOLLOWUP^Follow-up||||^^^{start}^{end}",
         pid(mrn),
         "RGS|1|A",
         f"AIS|1|A|PT30^Physical therapy|{start}|||45|min",
