@@ -11,15 +11,11 @@ from datetime import UTC, datetime
 from threading import Lock
 from uuid import uuid4
 
-from hl7apy.consts import VALIDATION_LEVEL
-from hl7apy.core import Message
-from hl7apy.exceptions import HL7apyException
-from hl7apy.parser import parse_message
-
 from app.hl7.acknowledgment import ACCEPTED, Verdict, acknowledgment
 from app.hl7.er7 import NotEr7
 from app.hl7.header import decode, read_header
 from app.hl7.server import Limits, MllpServer, Peer
+from app.hl7.writing import NotValid, require_valid
 
 CHARGES = "DFT^P03"
 
@@ -49,9 +45,9 @@ def listen(
             if header.message_type != CHARGES:
                 verdict = Verdict("AR", f"Unsupported message type {header.message_type}")
             else:
-                _require_valid(text)
+                require_valid(text)
                 once(text)
-        except (NotEr7, HL7apyException, ValueError, Refused) as error:
+        except (NotEr7, NotValid, Refused) as error:
             verdict = Verdict("AE", " ".join(str(error).replace("|", " ").split()))
         return acknowledgment(header, verdict, control_id=uuid4().hex[:20], now=datetime.now(UTC))
 
@@ -81,19 +77,3 @@ class _Once:
             self._taken[key] = message
             if len(self._taken) > self._MOST:
                 self._taken.popitem(last=False)
-
-
-def _require_valid(text: str) -> None:
-    """Raises HL7apyException, ValueError or Refused."""
-    parsed = parse_message(text, validation_level=VALIDATION_LEVEL.STRICT)
-    parsed.validate()
-    _same_segments(text, parsed)
-
-
-def _same_segments(text: str, parsed: Message) -> None:
-    """hl7apy drops a segment that it does not know, and still calls the message valid."""
-    sent = [line[:3] for line in text.split("\r") if line]
-    understood = [line[:3] for line in parsed.to_er7().split("\r") if line]
-    if sent != understood:
-        lost = next((name for name in sent if name not in understood), "a segment out of place")
-        raise Refused(f"not understood: {lost}")
