@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 
 from app.config import Settings
 from app.context import open_context
@@ -15,6 +16,7 @@ from app.hl7.process import process_waiting
 from app.hl7.server import Peer
 from app.store import (
     Hl7InboundRow,
+    Hl7OutboundRow,
     Hl7StrayRow,
     PatientEventRow,
     PatientRow,
@@ -30,9 +32,11 @@ TENANT = "prairie"
 class Clinic:
     """A health system with an HL7 interface and one patient, and a clock that tests turn."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, migrate: Callable[[Engine], None] | None = None) -> None:
         self.now = NOW
         self.context = open_context(settings, lambda: self.now)
+        if migrate is not None:
+            migrate(self.context.database.engine)
         self.notified: list[str] = []
         self.add_tenant(TENANT, SETTINGS)
         self.inbox = Inbox(self.context, 2575, self.notified.append)
@@ -95,6 +99,10 @@ class Clinic:
     def messages(self, tenant_id: str = TENANT) -> list[Hl7InboundRow]:
         with self.context.database.begin(tenant_id) as db:
             return list(db.scalars(select(Hl7InboundRow).order_by(Hl7InboundRow.id)))
+
+    def outbound(self) -> list[Hl7OutboundRow]:
+        with self.context.database.begin(TENANT) as db:
+            return list(db.scalars(select(Hl7OutboundRow).order_by(Hl7OutboundRow.id)))
 
     def strays(self) -> list[Hl7StrayRow]:
         with self.context.database.begin(None) as db:
