@@ -61,21 +61,16 @@ class Inbox:
         try:
             header = read_header(content)
         except NotEr7 as error:
-            verdict = Verdict("AR", str(error), "100")
-            self._keep_stray(content, peer, str(error))
-            return self._answer(None, verdict)
+            return self._refuse_stray(content, peer, None, Verdict("AR", str(error), "100"))
         route = self._route(header, peer)
         if route is None:
             verdict = Verdict("AR", "MSH-4 and MSH-6 name no health system known here", "103")
-            self._keep_stray(content, peer, verdict.text)
-            return self._answer(header, verdict)
+            return self._refuse_stray(content, peer, header, verdict)
         tenant_id, settings = route
         verdict = examine(content, header, settings)
         answer = self._answer(header, verdict)
         with self._context.database.begin(tenant_id) as db:
-            row = self._store(db, content, header, verdict, peer)
-            row.answer = None if answer is None else _answer_code(answer)
-            db.flush()
+            row = self._store(db, content, header, verdict, _answer_code(answer), peer)
         if row.state == "waiting":
             self._notify(tenant_id)
         log.info(
@@ -91,7 +86,13 @@ class Inbox:
         return acknowledgment(header, verdict, control_id=uuid4().hex[:20], now=self._context.now())
 
     def _store(
-        self, db: Session, content: bytes, header: Header, verdict: Verdict, peer: Peer
+        self,
+        db: Session,
+        content: bytes,
+        header: Header,
+        verdict: Verdict,
+        answer: str | None,
+        peer: Peer,
     ) -> Hl7InboundRow:
         row = Hl7InboundRow(
             sending_application=_kept(header.sending_application, _LONGEST_NAME),
@@ -103,6 +104,7 @@ class Inbox:
             sha256=hashlib.sha256(content).hexdigest(),
             peer=peer.address,
             received_at=self._context.now(),
+            answer=answer,
             **_first_state(header, verdict),
         )
         known = self._stored_before(db, row)
@@ -118,6 +120,7 @@ class Inbox:
                     raise
         if known.state == "refused" and row.state == "waiting":
             known.state, known.reason, known.content = "waiting", None, content
+        known.answer = answer
         return known
 
     def _stored_before(self, db: Session, row: Hl7InboundRow) -> Hl7InboundRow | None:
@@ -131,7 +134,14 @@ class Inbox:
             .with_for_update()
         )
 
-    def _keep_stray(self, content: bytes, peer: Peer, reason: str) -> None:
+    def _refuse_stray(
+        self, content: bytes, peer: Peer, header: Header | None, verdict: Verdict
+    ) -> bytes | None:
+        answer = self._answer(header, verdict)
+        self._keep_stray(content, peer, verdict.text, _answer_code(answer))
+        return answer
+
+    def _keep_stray(self, content: bytes, peer: Peer, reason: str, answer: str | None) -> None:
         digest = hashlib.sha256(content).hexdigest()
         with self._context.database.begin(None) as db:
             known = select(Hl7StrayRow).where(Hl7StrayRow.sha256 == digest).with_for_update()
@@ -142,6 +152,7 @@ class Inbox:
                 sha256=digest,
                 peer=peer.address,
                 received_at=self._context.now(),
+                answer=answer,
                 reason=reason,
             )
             try:
@@ -232,5 +243,5 @@ def _kept(value: str, most: int) -> str:
     return value[:most].replace("\x00", "�")
 
 
-def _answer_code(answer: bytes) -> str:
-    return answer.split(b"\rMSA|", 1)[1][:2].decode("ascii")
+def _answer_code(answer: bytes | None) -> str | None:
+    return None if answer is None else answer.split(b"\rMSA|", 1)[1][:2].decode("ascii")

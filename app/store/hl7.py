@@ -58,6 +58,7 @@ class Hl7StrayRow(Base):
     sha256: Mapped[str]
     peer: Mapped[str]
     received_at: Mapped[datetime]
+    answer: Mapped[str | None]
     reason: Mapped[str]
 
 
