@@ -15,7 +15,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -29,6 +29,7 @@ from app.hl7.unusable import Unusable
 from app.store import (
     ALL_TENANTS,
     Hl7InboundRow,
+    Hl7StrayRow,
     PatientEventRow,
     PatientRow,
     Tenant,
@@ -37,6 +38,9 @@ from app.store import (
 )
 
 log = structlog.get_logger(__name__)
+
+# Long enough to find out who sends here and why; the sender was told that it was refused.
+STRAYS_KEPT = timedelta(days=30)
 
 Outcome = Literal["applied", "not_ours", "ignored", "superseded"]
 
@@ -291,11 +295,20 @@ def _is_another(patient: PatientRow, said: Demographics) -> bool:
 
 
 def erase_due(context: Context) -> None:
-    """Erases, for every health system, the texts about people who are no patients of ours."""
+    """Erases what no patient of ours is in: the texts about others, and frames of no sender known.
+
+    That a message about somebody else came, and when, stays known; old strays go altogether.
+    """
+    now = context.now()
     with context.database.begin(None) as db:
         db.execute(
             update(Hl7InboundRow)
-            .where(Hl7InboundRow.erase_at <= context.now())
+            .where(Hl7InboundRow.erase_at <= now)
             .values(content=None, erase_at=None)
             .execution_options(synchronize_session=False, **{ALL_TENANTS: True})
+        )
+        db.execute(
+            delete(Hl7StrayRow)
+            .where(Hl7StrayRow.received_at <= now - STRAYS_KEPT)
+            .execution_options(synchronize_session=False)
         )

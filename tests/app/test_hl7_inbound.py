@@ -313,6 +313,16 @@ def test_the_text_about_others_is_erased_after_some_days_and_that_it_came_is_not
     assert ours.content is not None
 
 
+def test_frames_of_no_sender_known_go_after_a_month(clinic: Clinic) -> None:
+    clinic.take(b"hello")
+    clinic.now += timedelta(days=29)
+    erase_due(clinic.context)
+    assert len(clinic.strays()) == 1
+    clinic.now += timedelta(days=2)
+    erase_due(clinic.context)
+    assert clinic.strays() == []
+
+
 def test_a_discharge_is_recorded_and_changes_no_demographics(clinic: Clinic) -> None:
     (row,) = clinic.process(adt("A03", "C-1", pid_=pid(name="Old^Name")))
     assert row.state == "applied"

@@ -16,14 +16,16 @@ import pytest
 from app.hl7.acknowledgment import ACCEPTED, Verdict, acknowledgment
 from app.hl7.header import read_header
 from app.hl7.mdm import Document
-from app.hl7.outbound import NoDestination, send_due
+from app.hl7.outbound import NoDestination, Outgoing, queue_message, send_due
 from app.hl7.server import MllpServer, NotTaken, Peer
 from app.hl7.tls import server_tls
 from app.hl7.write_back import NoRecordNumber, queue_mdm, queue_oru
 from app.store import Hl7OutboundRow, PatientRow, Tenant
+from billing.hl7_dft import dft_p03
 from tests.app.certificates import Authority
 from tests.app.hl7_clinic import TENANT, Clinic
 from tests.app.hl7_messages import SETTINGS
+from tests.billing.sample import sample_claim
 from tests.fhir.samples import measured_session
 
 HOST = "127.0.0.1"
@@ -124,6 +126,34 @@ def test_a_session_is_queued_once_and_arrives_as_it_was_stored(
     assert (row.answered_at, row.leased_until) == (clinic.now, None)
     assert read_header(row.content.encode()).control_id == row.control_id
     assert len(row.control_id) == 20
+
+
+def test_a_charge_message_takes_the_same_queue(clinic: Clinic, engine: Engine, port: int) -> None:
+    connect(clinic, port, takes=["DFT^P03"])
+
+    def write(outgoing: Outgoing) -> str:
+        return dft_p03(
+            sample_claim(),
+            outgoing.destination.routing,
+            outgoing.now,
+            patient_mrn="SYN-0001",
+            control_id=outgoing.control_id,
+        )
+
+    for _ in range(2):
+        with clinic.context.database.begin(TENANT) as db:
+            queue_message(
+                db,
+                db.get_one(Tenant, TENANT),
+                "DFT^P03",
+                subject="claim:HS-1",
+                patient_id=clinic.patient_id,
+                write=write,
+                now=clinic.now,
+            )
+    send_due(clinic.context, TENANT, "engine")
+    assert states(clinic) == ["acknowledged"]
+    assert engine.received == [clinic.outbound()[0].content.encode()]
 
 
 def test_what_was_rolled_back_is_never_sent(clinic: Clinic, engine: Engine, port: int) -> None:

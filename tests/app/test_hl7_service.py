@@ -30,6 +30,8 @@ from app.hl7.mllp import send
 from app.hl7.outbound import send_due
 from app.hl7.process import process_waiting
 from app.hl7.server import Limits
+from app.hl7.settings import read_settings
+from app.hl7.tls import client_tls
 from app.hl7.write_back import queue_mdm
 from app.store import Hl7OutboundRow, PatientRow, Tenant
 from app.store.upgrade import upgrade
@@ -44,8 +46,8 @@ HOST = "127.0.0.1"
 
 
 @contextmanager
-def listening(clinic: Clinic, limits: Limits = Limits()) -> Iterator[int]:  # noqa: B008
-    listener = Listener(clinic.context, HOST, 0, limits, None)
+def listening(clinic: Clinic) -> Iterator[int]:
+    listener = Listener(clinic.context, HOST, 0, Limits(), None)
     listener.start()
     try:
         yield listener.port
@@ -316,6 +318,12 @@ def test_settings_that_can_not_be_are_refused_with_their_place(
     assert why in done.output
 
 
+def test_the_settings_in_the_documentation_are_valid() -> None:
+    example = (ROOT / "docs/hl7.md").read_text("utf-8").split("```json")[1].split("```")[0]
+    settings = read_settings(json.loads(example))
+    assert settings.destination_for("ORU^R01") is not None
+
+
 def test_settings_are_stored_and_printed(clinic: Clinic, tmp_path: Path) -> None:
     file = tmp_path / "hl7.json"
     document = {"inbound": {"ports": [2576], "mrn_authority": ["PRAIRIE"]}}
@@ -334,8 +342,6 @@ def test_a_port_that_is_taken_is_one_line(clinic: Clinic) -> None:
 def test_the_listener_of_the_command_line_serves_tls_and_stops_when_told(
     clinic: Clinic, tmp_path: Path
 ) -> None:
-    from app.hl7.tls import client_tls
-
     authority = Authority(tmp_path / "ca")
     certificate, key = authority.issue("localhost")
     process = subprocess.Popen(
