@@ -53,7 +53,6 @@ def hl7_listen(
         )
     except TlsFilesUnusable as error:
         raise CliError(str(error)) from None
-    logs.configure()
     limits = Limits(
         message_bytes=max_message_bytes,
         idle_s=idle_s,
@@ -70,6 +69,7 @@ def hl7_listen(
         click.echo(
             "homestretch: warning: messages travel in the clear without --tls-cert", err=True
         )
+    logs.configure()
     click.echo(f"listening on {host}:{listener.port}{' with TLS' if tls else ''}")
     listen_until_stopped(listener)
 
@@ -124,12 +124,9 @@ def queue(as_json: bool) -> None:
         document = {"counts": found, "stuck": [asdict(message) for message in stuck]}
         click.echo(json.dumps(document, default=str))
         return
-    for direction, words in (("in", "received"), ("out", "to send")):
-        states = ", ".join(
-            f"{count} {state.replace('_', ' ')}"
-            for state, count in found[direction].items()  # type: ignore[index]  # both are there
-        )
-        click.echo(f"{words}: {states or 'none'}")
+    for words, states in (("received", found["in"]), ("to send", found["out"])):
+        counted = (f"{count} {state.replace('_', ' ')}" for state, count in states.items())
+        click.echo(f"{words}: {', '.join(counted)}")
     for message in stuck:
         click.echo(
             f"{message.id}  {message.tenant_id}  {message.message_type}  {message.control_id}  "

@@ -51,69 +51,72 @@ class Demographics:
 
 
 @dataclass(frozen=True)
-class AdtEvent:
-    """`mrn` is the patient's, by the authority asked for; None where PID-3 has none of it.
+class AdtSubjects:
+    """Whom an event concerns: record numbers of the authority asked for, as many as are sent.
 
-    `prior_mrn` is MRG-1's, only in a merge. `visit_number` is PV1-19.
+    `given_up` are MRG-1's, empty but in a merge.
     """
 
     kind: AdtKind
-    mrn: str | None
+    mrns: tuple[str, ...]
+    given_up: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class AdtEvent:
+    """What an event says of its patient. `visit_number` is PV1-19."""
+
     demographics: Demographics
     occurred_at: datetime | None
     visit_number: str | None
-    prior_mrn: str | None = None
 
 
-def read_adt(
-    message: Message, trigger_event: str, mrn_authority: tuple[str, ...], zone: tzinfo
-) -> AdtEvent:
-    """Reads one event. `zone` holds for timestamps without an offset.
+def read_subjects(
+    message: Message, trigger_event: str, mrn_authority: tuple[str, ...]
+) -> AdtSubjects:
+    """Only whom: a feed is mostly of people who are not ours, and what it says of them may be odd.
 
     Raises:
-        Unusable: no PID, several of them in a merge, a merge without MRG-1, two numbers of one
-            patient, or a field that can't be what it should.
+        Unusable: there is not one PID, or in a merge not one MRG with an MRG-1.
         KeyError: `trigger_event` is not in KINDS.
     """
     kind = KINDS[trigger_event]
-    pid = _pid(message)
-    prior_mrn = None
-    if kind == "merge":
-        merges = [segment for segment in message.segments if segment.name == "MRG"]
-        if len(merges) != 1:
-            raise Unusable(f"a merge with {len(merges)} MRG segments")
-        prior_mrn = read_mrn(merges[0], 1, mrn_authority)
-        if prior_mrn is None and not merges[0].field(1):
-            raise Unusable("MRG-1 is empty")
+    mrns = read_mrns(_pid(message), 3, mrn_authority)
+    if kind != "merge":
+        return AdtSubjects(kind, mrns)
+    merges = [segment for segment in message.segments if segment.name == "MRG"]
+    if len(merges) != 1 or not merges[0].field(1):
+        raise Unusable("a merge without one MRG-1")
+    return AdtSubjects(kind, mrns, read_mrns(merges[0], 1, mrn_authority))
+
+
+def read_event(message: Message, zone: tzinfo) -> AdtEvent:
+    """The rest. `zone` holds for timestamps without an offset.
+
+    Raises:
+        Unusable: a field that can't be what it should.
+    """
     evn, pv1 = message.first("EVN"), message.first("PV1")
     return AdtEvent(
-        kind=kind,
-        mrn=read_mrn(pid, 3, mrn_authority),
-        demographics=read_demographics(pid),
+        demographics=read_demographics(_pid(message)),
         occurred_at=_occurred_at(evn, zone),
         visit_number=(pv1.value(19) or None) if pv1 else None,
-        prior_mrn=prior_mrn,
     )
 
 
-def read_mrn(segment: Segment, field: int, mrn_authority: tuple[str, ...]) -> str | None:
-    """The medical record number among the identifiers (CX) of `field`, by its authority.
+def read_mrns(segment: Segment, field: int, mrn_authority: tuple[str, ...]) -> tuple[str, ...]:
+    """The medical record numbers among the identifiers (CX) of `field`, by their authority.
 
     The same digits of another authority are another patient. CX-4 is a namespace id, a universal
     id, or both: either may be the name by which we know the authority.
-
-    Raises:
-        Unusable: two different numbers of that authority.
     """
-    numbers = set()
+    numbers = []
     for identifier in segment.repetitions(field):
         value, authority = identifier.component(1).strip(), identifier.subcomponents(4)[:2]
         is_mrn = identifier.component(5) in _MRN_TYPES and set(authority) & set(mrn_authority)
         if value and not identifier.is_null and is_mrn:
-            numbers.add(value)
-    if len(numbers) > 1:
-        raise Unusable(f"{segment.name}-{field} has {len(numbers)} record numbers of one authority")
-    return next(iter(numbers), None)
+            numbers.append(value)
+    return tuple(dict.fromkeys(numbers))
 
 
 def read_demographics(pid: Segment) -> Demographics:

@@ -8,7 +8,7 @@ on is set aside with its reason, and the next one goes on.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
 from typing import Literal
@@ -20,11 +20,11 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.context import Context
-from app.hl7.adt import KINDS, AdtEvent, Demographics, read_adt
+from app.hl7.adt import KINDS, AdtEvent, AdtSubjects, Demographics, read_event, read_subjects
 from app.hl7.er7 import NotEr7, cut
 from app.hl7.header import decode, read_header
 from app.hl7.settings import Inbound, InvalidHl7Settings, hl7_settings
-from app.hl7.siu import STATUSES, Appointment, read_siu
+from app.hl7.siu import STATUSES, Appointment, read_siu, read_visitor
 from app.hl7.unusable import Unusable
 from app.store import (
     ALL_TENANTS,
@@ -110,44 +110,46 @@ def _act(
     header, zone = read_header(row.content), ZoneInfo(tenant.time_zone)
     message = cut(decode(row.content, header.charset or settings.undeclared_charset))
     kind, event = header.message_code, header.trigger_event
-    work = _Work(context, db, row, settings)
+    work = _Work(context, db, row)
     if kind == "ADT" and event in KINDS:
-        return work.adt(read_adt(message, event, settings.mrn_authority, zone))
+        subjects = read_subjects(message, event, settings.mrn_authority)
+        return work.adt(subjects, lambda: read_event(message, zone))
     if kind == "SIU" and event in STATUSES:
-        return work.siu(read_siu(message, event, settings.mrn_authority, zone))
+        visitor = read_visitor(message, settings.mrn_authority)
+        return work.siu(visitor, lambda: read_siu(message, event, zone))
     return "ignored"
 
 
 class _Work:
-    """One message in its transaction."""
+    """One message in its transaction. What it says is read only once it is of a patient of ours:
+    a feed names everybody in the hospital, and nobody here is to look at oddities about others."""
 
-    def __init__(
-        self, context: Context, db: Session, row: Hl7InboundRow, settings: Inbound
-    ) -> None:
+    def __init__(self, context: Context, db: Session, row: Hl7InboundRow) -> None:
         self._context = context
         self._db = db
         self._row = row
-        self._settings = settings
 
-    def adt(self, event: AdtEvent) -> Outcome:
-        """Patients whom we do not know stay unknown: a feed names everybody in the hospital."""
-        if event.kind == "merge":
-            return self._merge(event)
-        patient = self._patient(event.mrn)
+    def adt(self, subjects: AdtSubjects, read: Callable[[], AdtEvent]) -> Outcome:
+        """Patients whom we do not know stay unknown."""
+        if subjects.kind == "merge":
+            return self._merge(subjects, read)
+        patient = self._patient(subjects.mrns)
         if patient is None:
             return "not_ours"
-        if event.kind in ("admission", "discharge"):
-            self._record(patient, event.kind, event, {"visit_number": event.visit_number})
+        event = read()
+        if subjects.kind in ("admission", "discharge"):
+            self._record(patient, subjects.kind, event, {"visit_number": event.visit_number})
         # A discharge tells of the stay; its PID is often as old as the admission.
-        if event.kind == "discharge":
+        if subjects.kind == "discharge":
             return "applied"
         changed = self._describe(patient, event)
-        return "applied" if changed or event.kind == "admission" else "superseded"
+        return "applied" if changed or subjects.kind == "admission" else "superseded"
 
-    def siu(self, appointment: Appointment) -> Outcome:
-        patient = self._patient(appointment.mrn)
+    def siu(self, mrns: tuple[str, ...], read: Callable[[], Appointment]) -> Outcome:
+        patient = self._patient(mrns)
         if patient is None:
             return "not_ours"
+        appointment = read()
         visit = self._db.scalar(
             select(VisitRow).where(VisitRow.appointment_id == appointment.id).with_for_update()
         )
@@ -178,32 +180,34 @@ class _Work:
         self._db.flush()
         return "applied"
 
-    def _merge(self, event: AdtEvent) -> Outcome:
+    def _merge(self, subjects: AdtSubjects, read: Callable[[], AdtEvent]) -> Outcome:
         """PID-3 survives, MRG-1 is given up (v2.5.1 section 3.3.40).
 
         Where only one of the two is ours, its row carries the surviving number from now on, and
         nothing recorded for it moves. Where both are, which facts belong together is a clinical
         and a billing question: it waits for a person, and nothing changes.
         """
-        if event.mrn is None and event.prior_mrn is None:
+        survivor, given_up = self._patient(subjects.mrns), self._patient(subjects.given_up)
+        patient = survivor or given_up
+        if patient is None:
             return "not_ours"
-        if event.mrn is None or event.prior_mrn is None:
+        if not subjects.mrns or not subjects.given_up:
             raise Unusable("a merge of which only one number is of our authority")
-        if event.mrn == event.prior_mrn:
-            raise Unusable("a merge of a number into itself")
-        survivor, given_up = self._patient(event.mrn), self._patient(event.prior_mrn)
         if survivor is not None and given_up is not None:
+            if survivor is given_up:
+                raise Unusable("a merge of a number into itself")
             raise Unusable(
                 "both patients of the merge are in care here; nothing was changed: "
                 f"decide on patients {given_up.id} (given up) and {survivor.id} (surviving)"
             )
-        patient = survivor or given_up
-        if patient is None:
-            return "not_ours"
-        numbers = {"surviving_mrn": event.mrn, "given_up_mrn": event.prior_mrn}
+        if len(subjects.mrns) > 1:
+            raise Unusable("a merge into several record numbers")
+        (mrn,) = subjects.mrns
+        event = read()
+        numbers = {"surviving_mrn": mrn, "given_up_mrn": ", ".join(subjects.given_up)}
         self._record(patient, "merge", event, numbers)
         if given_up is not None:
-            self._set_demographics(given_up, {**given_up.demographics, "mrn": event.mrn})
+            self._set_demographics(given_up, {**given_up.demographics, "mrn": mrn})
         self._describe(patient, event)
         return "applied"
 
@@ -252,15 +256,16 @@ class _Work:
         )
         return newest is not None and newest > self._row.id
 
-    def _patient(self, mrn: str | None) -> PatientRow | None:
-        if mrn is None:
+    def _patient(self, mrns: tuple[str, ...]) -> PatientRow | None:
+        """Raises Unusable where it is not certain who is meant."""
+        if not mrns:
             return None
         found: Sequence[PatientRow] = self._db.scalars(
-            select(PatientRow).where(PatientRow.mrn == mrn).with_for_update()
+            select(PatientRow).where(PatientRow.mrn.in_(mrns)).with_for_update()
         ).all()
         if len(found) > 1:
             rows = ", ".join(str(patient.id) for patient in found)
-            raise Unusable(f"patients {rows} have the same record number")
+            raise Unusable(f"patients {rows} share the record numbers of one person")
         return found[0] if found else None
 
     def _record(

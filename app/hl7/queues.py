@@ -10,6 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.hl7.outbound import UNANSWERED
 from app.store import ALL_TENANTS, Hl7InboundRow, Hl7OutboundRow, Hl7StrayRow
 
 Direction = Literal["in", "out"]
@@ -37,17 +38,25 @@ class StuckMessage:
 
 
 def counts(db: Session) -> dict[Direction, dict[str, int]]:
-    """Messages by state, of every health system together; the strays among the received."""
-    everywhere = {ALL_TENANTS: True}
+    """Messages with which something is still to happen, by state, of every health system together.
+
+    The strays are among the received. What is done is not counted: a feed's are millions.
+    """
     found: dict[Direction, dict[str, int]] = {"in": {}, "out": {}}
-    tables: Sequence[tuple[Direction, Any]] = (("in", Hl7InboundRow), ("out", Hl7OutboundRow))
-    for direction, table in tables:
-        query = select(table.state, func.count(table.id)).group_by(table.state)
-        for state, count in db.execute(query.order_by(table.state), execution_options=everywhere):
+    tables: Sequence[tuple[Direction, Any, Sequence[str]]] = (
+        ("in", Hl7InboundRow, ("waiting", "refused", *_IN_STUCK)),
+        ("out", Hl7OutboundRow, (*UNANSWERED, *_OUT_STUCK)),
+    )
+    for direction, table, states in tables:
+        query = (
+            select(table.state, func.count(table.id))
+            .where(table.state.in_(states))
+            .group_by(table.state)
+        )
+        found[direction] = dict.fromkeys(states, 0)
+        for state, count in db.execute(query, execution_options={ALL_TENANTS: True}):
             found[direction][state] = count
-    strays = db.scalar(select(func.count(Hl7StrayRow.id)))
-    if strays:
-        found["in"]["stray"] = strays
+    found["in"]["stray"] = db.scalar(select(func.count(Hl7StrayRow.id))) or 0
     return found
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Literal
 
-from app.hl7.adt import read_mrn
+from app.hl7.adt import read_mrns
 from app.hl7.er7 import Message, Segment, read_instant
 from app.hl7.unusable import Unusable
 
@@ -38,35 +38,42 @@ _LONGEST_MINUTES = 7 * 24 * 60
 
 @dataclass(frozen=True)
 class Appointment:
-    """`mrn` is None where PID-3 has no number of the authority asked for."""
+    """`id` is the filler's (SCH-2), else the placer's (SCH-1)."""
 
     id: str
-    mrn: str | None
     status: VisitStatus
     starts_at: datetime
     ends_at: datetime | None
 
 
-def read_siu(
-    message: Message, trigger_event: str, mrn_authority: tuple[str, ...], zone: tzinfo
-) -> Appointment:
+def read_visitor(message: Message, mrn_authority: tuple[str, ...]) -> tuple[str, ...]:
+    """The patient's record numbers of the authority asked for.
+
+    Raises:
+        Unusable: the appointment is not of one patient.
+    """
+    pids = [segment for segment in message.segments if segment.name == "PID"]
+    if len(pids) != 1:
+        raise Unusable(f"{len(pids)} PID segments where there is one patient")
+    return read_mrns(pids[0], 3, mrn_authority)
+
+
+def read_siu(message: Message, trigger_event: str, zone: tzinfo) -> Appointment:
     """Reads one appointment. `zone` holds for timestamps without an offset.
 
     Raises:
-        Unusable: no SCH or PID, an appointment for several patients or without id or start, or
-            one that ends before it starts.
+        Unusable: no SCH, no id or start, or an appointment that ends before it starts.
         KeyError: `trigger_event` is not in STATUSES.
     """
     status = STATUSES[trigger_event]
     sch = message.first("SCH")
-    pids = [segment for segment in message.segments if segment.name == "PID"]
-    if sch is None or len(pids) != 1:
-        raise Unusable("an appointment needs SCH and one PID")
+    if sch is None:
+        raise Unusable("the appointment has no SCH")
     identifier = sch.value(2) or sch.value(1)
     if not identifier:
         raise Unusable("SCH-1 and SCH-2 are empty")
     starts_at, ends_at = _times(message, sch, zone)
-    return Appointment(identifier, read_mrn(pids[0], 3, mrn_authority), status, starts_at, ends_at)
+    return Appointment(identifier, status, starts_at, ends_at)
 
 
 def _times(message: Message, sch: Segment, zone: tzinfo) -> tuple[datetime, datetime | None]:

@@ -24,7 +24,7 @@ class Hl7InboundRow(TenantOwned, Base):
     __tablename__ = "hl7_inbound"
     __table_args__ = (
         UniqueConstraint("tenant_id", "sending_application", "control_id", "sha256"),
-        Index("ix_hl7_inbound_state", "tenant_id", "state", "id"),
+        Index("ix_hl7_inbound_state", "state", "tenant_id", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -74,7 +74,7 @@ class Hl7OutboundRow(TenantOwned, Base):
     __table_args__ = (
         UniqueConstraint("tenant_id", "destination", "subject"),
         UniqueConstraint("tenant_id", "control_id"),
-        Index("ix_hl7_outbound_due", "tenant_id", "destination", "state", "id"),
+        Index("ix_hl7_outbound_due", "state", "tenant_id", "destination", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -24,6 +24,7 @@ from app.cli import main
 from app.config import Settings
 from app.demo import walk
 from app.demo.browser import wait_for
+from app.hl7.inbound import Inbox
 from app.hl7.listening import Listener
 from app.hl7.mdm import Document
 from app.hl7.mllp import send
@@ -94,16 +95,19 @@ def test_the_running_service_acts_on_what_the_listener_took_and_sends_what_is_qu
             document = Document("d-1", "Summary", context.now(), None, text="22 days.")
             queue_mdm(db, db.get_one(Tenant, world.tenant_id), patient(), document, context.now())
         wait_for("the document", lambda: engine.received, 30)
-    answer = requests.get(f"{world.places.app}/operations/hl7", timeout=5)
-    wait_for(
-        "the counts",
-        lambda: (
-            requests.get(f"{world.places.app}/operations/hl7", timeout=5).json()
-            == {"in": {"applied": 1}, "out": {"acknowledged": 1}}
-        ),
-        10,
-    )
-    assert answer.status_code == 200
+
+    def counts() -> Any:
+        answer = requests.get(f"{world.places.app}/operations/hl7", timeout=5)
+        assert answer.status_code == 200
+        return answer.json()
+
+    nothing_left = {
+        "in": {"waiting": 0, "refused": 0, "set_aside": 0, "stray": 0},
+        "out": {"waiting": 0, "sent": 0, "refused": 0, "failed": 0},
+    }
+    wait_for("empty queues", lambda: counts() == nothing_left, 10)
+    Inbox(context, 2575, lambda _tenant: None).take(b"hello", PEER)
+    assert counts()["in"]["stray"] == 1
 
 
 def test_a_broker_that_is_away_delays_no_acknowledgment(
@@ -219,26 +223,24 @@ def test_the_queue_counts_and_lists_what_waits_for_a_person(clinic: Clinic) -> N
     clinic.take(b"nonsense")
     done = homestretch(clinic, "hl7", "queue")
     received, to_send, stuck = done.output.splitlines()
-    assert received == "received: 1 applied, 1 set aside, 1 stray"
-    assert to_send == "to send: none"
+    assert received == "received: 0 waiting, 0 refused, 1 set aside, 1 stray"
+    assert to_send == "to send: 0 waiting, 0 sent, 0 refused, 0 failed"
     assert stuck.startswith("in-2  prairie  ADT^A40  C-2  2026-04-01 17:00Z  set aside: both")
     document = json.loads(homestretch(clinic, "hl7", "queue", "--json").output)
-    assert document["counts"]["in"] == {"applied": 1, "set_aside": 1, "stray": 1}
+    assert document["counts"]["in"] == {"waiting": 0, "refused": 0, "set_aside": 1, "stray": 1}
     assert [message["id"] for message in document["stuck"]] == ["in-2"]
 
 
-def test_a_message_that_was_set_aside_is_acted_on_when_it_is_replayed(clinic: Clinic) -> None:
-    with clinic.context.database.begin(TENANT) as db:
-        db.get_one(PatientRow, clinic.patient_id).demographics = {"mrn": "SYN-0009"}
-    clinic.process(adt("A08", "C-1", pid_=pid(sex="X")), adt("A08", "C-2"))
-    assert [row.state for row in clinic.messages()] == ["set_aside", "not_ours"]
-    with clinic.context.database.begin(TENANT) as db:
-        db.get_one(PatientRow, clinic.patient_id).demographics = {
-            "mrn": "SYN-0001",
-            "family": "Okafor",
-        }
-    assert homestretch(clinic, "hl7", "replay", "in-2").exit_code == 0
-    assert [row.state for row in clinic.process()] == ["set_aside", "applied"]
+def test_a_message_that_was_not_ours_is_acted_on_when_it_is_replayed(clinic: Clinic) -> None:
+    """As after an authority was named wrongly."""
+    clinic.set_hl7(mrn_authority=["WRONG"])
+    clinic.process(adt("A08", "C-1", pid_=pid(phone="555-0123^^PH")), adt("A08", "C-2"))
+    assert [row.state for row in clinic.messages()] == ["not_ours", "not_ours"]
+    clinic.set_hl7(mrn_authority=["PRAIRIE"])
+    assert homestretch(clinic, "hl7", "replay", "in-1").exit_code == 0
+    assert [row.state for row in clinic.process()] == ["applied", "not_ours"]
+    assert clinic.patient().demographics["phone"] == "555-0123"
+    assert clinic.messages()[0].erase_at is None
 
 
 def test_a_replayed_message_does_not_undo_a_later_one(clinic: Clinic) -> None:

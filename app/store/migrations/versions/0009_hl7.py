@@ -59,7 +59,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("hl7_inbound", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_hl7_inbound_erase_at"), ["erase_at"], unique=False)
-        batch_op.create_index("ix_hl7_inbound_state", ["tenant_id", "state", "id"], unique=False)
+        batch_op.create_index("ix_hl7_inbound_state", ["state", "tenant_id", "id"], unique=False)
         batch_op.create_index(batch_op.f("ix_hl7_inbound_tenant_id"), ["tenant_id"], unique=False)
 
     op.create_table(
@@ -101,7 +101,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("hl7_outbound", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_hl7_outbound_due", ["tenant_id", "destination", "state", "id"], unique=False
+            "ix_hl7_outbound_due", ["state", "tenant_id", "destination", "id"], unique=False
         )
         batch_op.create_index(
             batch_op.f("ix_hl7_outbound_next_attempt_at"), ["next_attempt_at"], unique=False
