@@ -10,7 +10,7 @@ from app.hl7.er7 import escape
 from app.hl7.header import CHARSETS, Header
 
 # HL7 table 0357, the codes used here, and their texts there.
-ErrorCode = Literal["100", "101", "102", "103", "200", "202", "203", "207"]
+ErrorCode = Literal["100", "101", "102", "103", "200", "202", "203"]
 _ERRORS: dict[str, str] = {
     "100": "Segment sequence error",
     "101": "Required field missing",
@@ -19,7 +19,6 @@ _ERRORS: dict[str, str] = {
     "200": "Unsupported message type",
     "202": "Unsupported processing id",
     "203": "Unsupported version id",
-    "207": "Application internal error",
 }
 
 # MSA-3 holds 80 letters, MSH-10 20 in 2.5.1 and 199 since 2.7.

@@ -15,8 +15,9 @@ from sqlalchemy import ColumnElement, Select, or_, select
 from sqlalchemy.orm import Session
 
 from app.context import Context
+from app.hl7.framing import framed
 from app.hl7.mllp import Acknowledgment, MllpFailed, MllpUnreachable, send
-from app.hl7.settings import Destination, OutboundType, hl7_settings
+from app.hl7.settings import Destination, InvalidHl7Settings, OutboundType, hl7_settings
 from app.hl7.tls import TlsFilesUnusable, client_tls
 from app.store import Hl7OutboundRow, Tenant
 
@@ -60,7 +61,7 @@ def queue_message(
     Raises:
         NoDestination: nobody takes this type of message.
         InvalidHl7Settings: the tenant's settings are damaged.
-        ValueError: as `write` does.
+        ValueError: as `write` does, or the message can't be framed.
     """
     destination = hl7_settings(tenant).destination_for(message_type)
     if destination is None:
@@ -73,13 +74,15 @@ def queue_message(
     if told is not None:
         return told
     control_id = uuid4().hex[:20]
+    content = write(Outgoing(destination, control_id, now))
+    framed(content.encode())
     row = Hl7OutboundRow(
         destination=destination.name,
         message_type=message_type,
         subject=subject,
         patient_id=patient_id,
         control_id=control_id,
-        content=write(Outgoing(destination, control_id, now)),
+        content=content,
         created_at=now,
         next_attempt_at=now,
     )
@@ -96,8 +99,12 @@ def send_due(context: Context, tenant_id: str, destination_name: str) -> None:
 
 
 def _destination(db: Session, tenant_id: str, name: str) -> Destination | None:
-    """None where the settings name it no more: its messages wait until they do."""
-    destinations = hl7_settings(db.get_one(Tenant, tenant_id)).destinations
+    """None where the settings name it no more, or are damaged: its messages wait until they do."""
+    try:
+        destinations = hl7_settings(db.get_one(Tenant, tenant_id)).destinations
+    except InvalidHl7Settings as error:
+        log.error("hl7_settings_damaged", tenant=tenant_id, why=str(error))
+        return None
     return next((found for found in destinations if found.name == name), None)
 
 
@@ -145,7 +152,8 @@ def _attempt(context: Context, tenant_id: str, message: Hl7OutboundRow) -> bool:
     """Whether the destination's next message may go."""
     with context.database.begin(tenant_id) as db:
         destination = _destination(db, tenant_id, message.destination)
-    assert destination is not None, "leased only with a destination"
+    if destination is None:
+        return False  # taken out of the settings since the lease, which runs out by itself
     try:
         answer = send(
             destination.host,

@@ -301,7 +301,25 @@ def test_messages_wait_for_a_destination_that_the_settings_name_no_more(
     queue(clinic)
     connect(clinic, port, name="another")
     send_due(clinic.context, TENANT, "engine")
+    with clinic.context.database.begin(None) as db:
+        db.get_one(Tenant, TENANT).hl7 = {"destinations": "damaged"}
+    send_due(clinic.context, TENANT, "engine")
     assert (states(clinic), engine.received) == (["waiting"], [])
+
+
+def test_what_can_not_be_framed_is_not_queued(clinic: Clinic, port: int) -> None:
+    connect(clinic, port)
+    with pytest.raises(ValueError, match="frame byte"), clinic.context.database.begin(TENANT) as db:
+        queue_message(
+            db,
+            db.get_one(Tenant, TENANT),
+            "MDM^T02",
+            subject="document:1",
+            patient_id=None,
+            write=lambda _outgoing: "MSH|\x1c\r",
+            now=clinic.now,
+        )
+    assert clinic.outbound() == []
 
 
 def test_over_tls_only_the_receiver_that_we_believe_gets_the_message(
