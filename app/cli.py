@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from app import __version__
+from app.hl7_command import hl7, hl7_listen
 
 if TYPE_CHECKING:
     from app.billing_office.corrections import ChangeDone
@@ -561,6 +562,10 @@ def demo(once: bool, data_dir: Path, port: int, ehr_port: int) -> None:
     from app.demo.serve import run_demo
 
     sys.exit(run_demo(data_dir / "demo-serve", port, ehr_port))
+
+
+main.add_command(hl7)
+main.add_command(hl7_listen)
 
 
 @contextmanager

@@ -14,7 +14,10 @@ from kombu.exceptions import OperationalError
 from sqlalchemy import select
 
 from app.context import Context
+from app.hl7.outbound import send_due
+from app.hl7.process import erase_due, process_waiting
 from app.jobs.deliver import deliver_due
+from app.jobs.hl7 import destinations_to_send, tenants_to_process
 from app.jobs.measure_range import measure_range_test
 from app.jobs.score import score_session
 from app.jobs.send_charges import charges_due, send_charges
@@ -27,6 +30,7 @@ DELIVER, SCORE, SWEEP = "homestretch.deliver", "homestretch.score", "homestretch
 TALLY = "homestretch.tally"
 SEND_CHARGES = "homestretch.send_charges"
 MEASURE_RANGE = "homestretch.measure_range"
+HL7_PROCESS, HL7_SEND = "homestretch.hl7_process", "homestretch.hl7_send"
 
 # A recording still unmeasured after this long has lost its task (a restart, a dead worker).
 SCORE_LOST_AFTER = timedelta(minutes=10)
@@ -52,6 +56,12 @@ class JobQueue:
 
     def measure_range(self, tenant_id: str, test_id: str) -> None:
         self._send(MEASURE_RANGE, tenant_id, test_id)
+
+    def process_hl7(self, tenant_id: str) -> None:
+        self._send(HL7_PROCESS, tenant_id)
+
+    def send_hl7(self, tenant_id: str, destination: str) -> None:
+        self._send(HL7_SEND, tenant_id, destination)
 
     def _send(self, name: str, *arguments: object) -> None:
         try:
@@ -106,6 +116,14 @@ def make_celery(context: Context) -> Celery:
         if patient_id is not None:
             queue.deliver(tenant_id, patient_id)
 
+    @celery.task(name=HL7_PROCESS, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
+    def _process_hl7(tenant_id: str) -> None:
+        process_waiting(context, tenant_id)
+
+    @celery.task(name=HL7_SEND, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
+    def _send_hl7(tenant_id: str, destination: str) -> None:
+        send_due(context, tenant_id, destination)
+
     @celery.task(name=SWEEP, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
     def _sweep() -> None:
         sweep(context, queue)
@@ -114,7 +132,8 @@ def make_celery(context: Context) -> Celery:
 
 
 def sweep(context: Context, queue: JobQueue) -> None:
-    """Enqueues whatever is due: messages to the EHR, unmeasured recordings, months to tally."""
+    """Enqueues whatever is due: messages to the EHR, unmeasured recordings, months to tally, HL7 v2
+    messages both ways."""
     now = context.now()
     with context.database.begin(None) as db:
         everywhere = {ALL_TENANTS: True}
@@ -138,6 +157,13 @@ def sweep(context: Context, queue: JobQueue) -> None:
             ),
             execution_options=everywhere,
         ).all()
+        received_by = tenants_to_process(db)
+        destinations = destinations_to_send(db, now)
+    erase_due(context)
+    for tenant_id in received_by:
+        queue.process_hl7(tenant_id)
+    for tenant_id, destination in destinations:
+        queue.send_hl7(tenant_id, destination)
     for tenant_id, patient_id in messages:
         queue.deliver(tenant_id, patient_id)
     for tenant_id, session_id in sessions:

@@ -19,6 +19,9 @@ class Tenant(Base):
     payers by payer id; `payer_profiles` gives a payer's profile by payer id; `dft` is its interface
     engine for charges (`host`, `port`, `timeout_s`, and `sending_application`,
     `sending_facility`, `receiving_application`, `receiving_facility` for MSH-3 to MSH-6).
+    `write_back` gives for a kind of message the ways that it may go (`app.write_back`).
+
+    `hl7` is the document of `app.hl7.settings.Hl7Settings`; empty where there is no interface.
     """
 
     __tablename__ = "tenant"
@@ -32,6 +35,7 @@ class Tenant(Base):
     time_zone: Mapped[str]
     billing_fhir_users: Mapped[list[Any]] = mapped_column(default=list)
     practice: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    hl7: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
 
 
 def tenant_by_iss(session: Session, iss: str) -> Tenant | None:

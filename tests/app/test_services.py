@@ -8,10 +8,9 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import psycopg
 import pytest
 from kombu import Connection
 from sqlalchemy import select, text
@@ -34,22 +33,6 @@ from tests.app.test_time_pages import (
     work,
 )
 from tests.conftest import World, service_url
-
-
-@pytest.fixture
-def postgresql() -> Iterator[str]:
-    """A database of its own on the server at POSTGRESQL_URL."""
-    server = service_url(
-        "POSTGRESQL_URL",
-        "postgresql://postgres@127.0.0.1:5432/postgres",
-        lambda url: psycopg.connect(url, connect_timeout=3).close(),
-    )
-    name = f"homestretch_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
-    yield server.rsplit("/", 1)[0].replace("postgresql://", "postgresql+psycopg://") + f"/{name}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[arg-type]
 
 
 def _broker(variable: str, default: str) -> str:
