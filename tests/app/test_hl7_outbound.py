@@ -78,9 +78,9 @@ def port(engine: Engine) -> Iterator[int]:
         yield port
 
 
-def connect(clinic: Clinic, port: int, **settings: Any) -> None:
-    """Names the engine as the clinic's destination."""
-    destination = {
+def destination(port: int, **settings: Any) -> dict[str, Any]:
+    """The engine as a health system's settings name it."""
+    return {
         "name": "engine",
         "host": HOST,
         "port": port,
@@ -93,8 +93,15 @@ def connect(clinic: Clinic, port: int, **settings: Any) -> None:
         "timeout_s": 2,
         **settings,
     }
+
+
+def connect(clinic: Clinic, port: int, **settings: Any) -> None:
+    """Names the engine as the clinic's destination."""
     with clinic.context.database.begin(None) as db:
-        db.get_one(Tenant, TENANT).hl7 = {**SETTINGS, "destinations": [destination]}
+        db.get_one(Tenant, TENANT).hl7 = {
+            **SETTINGS,
+            "destinations": [destination(port, **settings)],
+        }
 
 
 def queue(clinic: Clinic, count: int = 1) -> None:
