@@ -30,6 +30,7 @@ def backend_client(context: Context, tenant: Tenant) -> FhirClient:
         if kept is None or refresh or kept.expires_at - _MARGIN <= context.now():
             kept = backend_token(
                 discover(tenant.iss).token_endpoint,
+                iss=tenant.iss,
                 client_id=tenant.backend_client_id,
                 key=context.keys.backend_key,
                 scope=BACKEND_SCOPES,

@@ -24,13 +24,14 @@ class BackendToken:
 def backend_token(
     token_endpoint: str,
     *,
+    iss: str,
     client_id: str,
     key: RSAKey | ECKey,
     scope: str,
     now: datetime,
     algorithm: Literal["RS384", "ES384"] = "RS384",
 ) -> BackendToken:
-    """Asks for a token with an assertion signed by `key`.
+    """Asks the EHR at `iss` for a token with an assertion signed by `key`.
 
     Raises:
         TokenRefused: unreachable, or the assertion or scope was not accepted.
@@ -38,6 +39,7 @@ def backend_token(
     token = request_token(
         token_endpoint,
         {"grant_type": "client_credentials", "scope": scope},
+        iss=iss,
         client_id=client_id,
         client=KeyClient(key, algorithm),
         now=now,

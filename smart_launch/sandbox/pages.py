@@ -95,6 +95,17 @@ def pages_blueprint(authorization: SmartAuthorization, store: FhirStore) -> Blue
         answer.headers["Cache-Control"] = "no-store"
         return answer
 
+    @pages.post("/auth/revoke")
+    def revoke() -> Response:
+        answer: Response = server.create_endpoint_response("revocation")
+        return answer
+
+    @pages.post("/auth/introspect")
+    def introspect() -> Response:
+        answer: Response = server.create_endpoint_response("introspection")
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
     @pages.route("/auth/authorize", methods=["GET", "POST"])
     def authorize() -> Response | str | tuple[str, int]:
         if request.args.get("aud", "").rstrip("/") != config.fhir_base:

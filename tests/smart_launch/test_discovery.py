@@ -98,7 +98,7 @@ def test_an_endpoint_that_is_no_web_address_is_refused(told: Told, url: Any) -> 
 def test_an_https_ehr_may_not_lead_to_plain_http(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "smart_launch.discovery.get_json",
-        lambda url: configuration(token_endpoint="http://ehr.example/token"),
+        lambda url, iss: configuration(token_endpoint="http://ehr.example/token"),
     )
     with pytest.raises(DiscoveryFailed, match="token_endpoint is not an https URL"):
         discover("https://ehr.example/fhir")
