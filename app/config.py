@@ -22,7 +22,9 @@ class Settings(BaseSettings):
         public_url: where browsers and EHRs reach this service; no trailing slash.
         secret_key, vault_keys, backend_private_key: generated into `data_dir/keys` when unset.
             `vault_keys` are Fernet keys, newest first, comma separated.
+            `backend_private_key` is PEM, a JWK, or a JWK Set with the newest key first.
         max_upload_bytes: a larger recording is refused before it is read.
+        frame_ancestors: who may show any page in a frame; a tenant's own come on top.
         outbox_max_attempts: after so many failures a message waits for an operator.
     """
 
@@ -52,6 +54,10 @@ class Settings(BaseSettings):
     @property
     def base_url(self) -> str:
         return str(self.public_url).rstrip("/")
+
+    @property
+    def is_https(self) -> bool:
+        return self.base_url.startswith("https://")
 
     @property
     def effective_database_url(self) -> str:

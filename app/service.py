@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from flask import Flask, Response, request
@@ -13,18 +12,20 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 
-from app import __version__, launch
+from app import __version__, launch, sign_out
 from app.assets import ViteAssets
 from app.billing_office.views import office
 from app.clinician.views import clinician
 from app.config import Settings
 from app.context import Context, open_context
+from app.ehr_colours import ehr_colours
 from app.error_pages import error_page
+from app.frame_policy import frame_ancestors
 from app.jobs.queue import JobQueue, make_celery
 from app.operations.views import operations
 from app.patient.range_views import range_portal
 from app.patient.views import portal
-from app.sign_in import load_sign_in
+from app.sign_in import host_bound, load_sign_in
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +39,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
         SECRET_KEY=context.keys.secret_key,
         MAX_CONTENT_LENGTH=settings.max_upload_bytes,
         MAX_FORM_MEMORY_SIZE=4 * 1024 * 1024,
-        SESSION_COOKIE_NAME="hs_browser",
+        SESSION_COOKIE_NAME=host_bound(settings, "hs_browser"),
         SESSION_COOKIE_HTTPONLY=True,
         PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.sign_in_hours),
         WTF_CSRF_TIME_LIMIT=None,
@@ -47,7 +48,16 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
     app.extensions["homestretch"] = context
     app.extensions["homestretch_jobs"] = JobQueue(make_celery(context))
     CSRFProtect(app)
-    for part in (launch.blueprint, clinician, portal, range_portal, office, operations):
+    for part in (
+        launch.blueprint,
+        sign_out.blueprint,
+        ehr_colours,
+        clinician,
+        portal,
+        range_portal,
+        office,
+        operations,
+    ):
         app.register_blueprint(part)
     app.before_request(load_sign_in)
     app.after_request(_secure_headers(settings))
@@ -61,7 +71,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
 
 def _cookie_policy(settings: Settings) -> dict[str, Any]:
     """Inside an EHR's frame a cookie must be `SameSite=None; Partitioned`, which needs HTTPS."""
-    if urlsplit(settings.base_url).scheme == "https":
+    if settings.is_https:
         return {
             "SESSION_COOKIE_SECURE": True,
             "SESSION_COOKIE_SAMESITE": "None",
@@ -71,21 +81,19 @@ def _cookie_policy(settings: Settings) -> dict[str, Any]:
 
 
 def _secure_headers(settings: Settings) -> Any:
-    policy = "; ".join(
-        (
-            "default-src 'self'",
-            "script-src 'self'",
-            "style-src 'self'",
-            "img-src 'self' data:",
-            "object-src 'none'",
-            "base-uri 'none'",
-            "form-action 'self'",
-            f"frame-ancestors {settings.frame_ancestors}",
-        )
+    fixed = (
+        "default-src 'self'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
     )
 
     def add(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = policy
+        policy = (*fixed, f"frame-ancestors {frame_ancestors(settings)}")
+        response.headers["Content-Security-Policy"] = "; ".join(policy)
         response.headers["Referrer-Policy"] = "no-referrer"
         response.headers["X-Content-Type-Options"] = "nosniff"
         if "Cache-Control" not in response.headers:

@@ -35,13 +35,13 @@ class NoAnswer(Exception):
         self.status = status
 
 
-def get_json(url: str, *, iss: str) -> dict[str, Any]:
+def get_json(url: str, *, iss: str, deadline_s: float | None = None) -> dict[str, Any]:
     """The JSON object at `url`, which the EHR at the registered `iss` names. Raises NoAnswer.
 
     `iss` says which addresses may be asked (see `addresses`). Where the environment sets an HTTP
     proxy, the proxy makes the connection and must hold to such a rule itself.
     """
-    status, content = _request("GET", url, iss, DEADLINE_S)
+    status, content = _request("GET", url, iss, deadline_s)
     if status != 200:
         raise NoAnswer(f"HTTP {status}", status)
     return _object(status, content)
@@ -51,18 +51,19 @@ def post_form(
     url: str, form: Mapping[str, str], *, iss: str, **options: Any
 ) -> tuple[int, dict[str, Any]]:
     """Posts `form`; status and JSON object. Raises NoAnswer."""
-    status, content = _request("POST", url, iss, DEADLINE_S, data=form, **options)
+    status, content = _request("POST", url, iss, None, data=form, **options)
     return status, _object(status, content)
 
 
 def post_for_status(url: str, form: Mapping[str, str], *, iss: str, **options: Any) -> int:
     """Posts `form`; the status alone, whatever the answer says. Raises NoAnswer."""
-    return _request("POST", url, iss, DEADLINE_S, data=form, **options)[0]
+    return _request("POST", url, iss, None, data=form, **options)[0]
 
 
 def _request(
-    method: str, url: str, iss: str, deadline_s: float, **options: Any
+    method: str, url: str, iss: str, deadline_s: float | None, **options: Any
 ) -> tuple[int, bytes]:
+    deadline_s = DEADLINE_S if deadline_s is None else deadline_s
     deadline = monotonic() + deadline_s
     headers = {"Accept": "application/json", **options.pop("headers", {})}
     try:
@@ -73,7 +74,7 @@ def _request(
             with session.request(
                 method,
                 url,
-                timeout=TIMEOUT_S,
+                timeout=_timeout(deadline_s),
                 stream=True,
                 allow_redirects=False,
                 headers=headers,
@@ -91,6 +92,12 @@ def _request(
         raise NoAnswer(str(error)) from None
     except requests.RequestException as error:
         raise NoAnswer(f"no answer ({type(error).__name__})") from None
+
+
+def _timeout(deadline_s: float) -> tuple[float, float]:
+    connect_s, read_s = TIMEOUT_S
+    most_s = max(deadline_s, 0.1)
+    return min(connect_s, most_s), min(read_s, most_s)
 
 
 def _object(status: int, content: bytes) -> dict[str, Any]:

@@ -19,6 +19,9 @@ COLOURS = (
     "color_success",
 )
 
+# A person waits for the page meanwhile.
+_DEADLINE_S = 3.0
+
 _HEX = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 
 
@@ -34,7 +37,7 @@ def read_style(smart_style_url: str, iss: str) -> dict[str, str]:
     if urlsplit(smart_style_url).scheme not in {"https", urlsplit(iss).scheme}:
         raise NoStyle("its address is not an https URL")
     try:
-        document = get_json(smart_style_url, iss=iss)
+        document = get_json(smart_style_url, iss=iss, deadline_s=_DEADLINE_S)
     except NoAnswer as error:
         raise NoStyle(str(error)) from None
     return {

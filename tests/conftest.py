@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -67,10 +68,14 @@ def sandbox(tmp_path: Path) -> Iterator[SandboxConfig]:
 
 @pytest.fixture
 def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
-    """Starts a world; arguments override its settings."""
+    """Starts a world; arguments override its settings, `ehr` those of the sandbox EHR."""
     stops: list[Callable[[], None]] = []
 
-    def make(worker: bool = True, **overrides: object) -> World:
+    def make(
+        worker: bool = True,
+        ehr: Callable[[Places], Mapping[str, Any]] = lambda places: {},
+        **overrides: object,
+    ) -> World:
         app_port, ehr_port = free_port(), free_port()
         places = Places(f"http://127.0.0.1:{app_port}", f"http://127.0.0.1:{ehr_port}")
         settings = Settings(
@@ -83,11 +88,13 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
         )
         context = open_context(settings)
         upgrade(context.database.engine)
-        config = SandboxConfig(places.ehr, places.app, tmp_path / "sandbox.db", faults=True)
-        ehr = make_sandbox_server(config, "127.0.0.1", ehr_port)
+        config = SandboxConfig(
+            places.ehr, places.app, tmp_path / "sandbox.db", faults=True, **ehr(places)
+        )
+        ehr_server = make_sandbox_server(config, "127.0.0.1", ehr_port)
         app = create_app(context=context)
         web = make_server("127.0.0.1", app_port, app, threaded=True)
-        for server in (ehr, web):
+        for server in (ehr_server, web):
             serve(server)
             stops.extend((server.server_close, server.shutdown))
         if worker:

@@ -11,6 +11,7 @@ from flask import Blueprint, abort, flash, jsonify, redirect, render_template, r
 from werkzeug.wrappers import Response
 
 from app import rtm_book
+from app.chart_intake import PersonUnknown, read_patient_again
 from app.clinician.chart import read_chart
 from app.clinician.forms import (
     WEEKDAY_CHOICES,
@@ -19,13 +20,16 @@ from app.clinician.forms import (
     ProgramForm,
     TimeForm,
 )
+from app.granted import notes
 from app.jobs.queue import JobQueue
 from app.prescribing import current_program, sign
 from app.sign_in import SignIn, current_context, requires, signed_in
 from app.store import PatientRow, PractitionerRow
+from fhir.client import FhirError
 from rtm.exercises import load_library
 from rtm.program import Dose, PrescribedExercise, Program
 from rtm.protocols import UnknownProtocol, draft_program, load_protocols
+from smart_launch.errors import LaunchRefused
 
 clinician = Blueprint("clinician", __name__, url_prefix="/chart")
 
@@ -42,6 +46,7 @@ def chart() -> str:
         "clinician/chart.html",
         chart=view,
         sign_in=sign_in,
+        notes=notes("clinician", sign_in.not_granted),
         episode_form=EpisodeForm(start=today),
         time_form=TimeForm(date=today),
         interaction_form=InteractionForm(at=view.local_now),
@@ -100,6 +105,23 @@ def program_status() -> Response:
         careplan=row.careplan_reference,
         read_back_at=row.read_back_at.isoformat() if row.read_back_at else None,
     )
+
+
+@clinician.post("/read-again")
+@requires("clinician")
+def read_again() -> Response:
+    """Reads the patient anew from the EHR, as the person who is signed in."""
+    sign_in = _sign_in()
+    try:
+        missing = read_patient_again(current_context(), sign_in, _patient_id(sign_in))
+    except (FhirError, LaunchRefused, PersonUnknown) as error:
+        flash(f"The EHR was not read: {error}", "error")
+    else:
+        if missing:
+            flash("Read again. The EHR still does not let us read everything.", "warn")
+        else:
+            flash("Read again from the EHR: everything is here.", "success")
+    return redirect(url_for("clinician.chart"))
 
 
 @clinician.post("/episode")

@@ -67,7 +67,7 @@ class Client(ClientMixin):  # type: ignore[misc]  # Authlib has no types
     @property
     def is_for_patients(self) -> bool:
         """Whether patients, rather than practitioners, sign in to it."""
-        return "launch/patient" in self.scope.split()
+        return "launch" not in self.scope.split() and "launch/patient" in self.scope.split()
 
     def get_client_id(self) -> str:
         return self.client_id
@@ -106,7 +106,7 @@ def homestretch_clients(app_url: str, tenant_id: str) -> tuple[Client, ...]:
             "homestretch-clinician",
             (f"{app_url}/launch/callback/{tenant_id}",),
             _CODE_FLOW,
-            f"openid fhirUser launch offline_access online_access {user}",
+            f"openid fhirUser launch launch/patient offline_access online_access {user}",
         ),
         Client(
             "homestretch-patient",

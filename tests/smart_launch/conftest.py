@@ -19,6 +19,7 @@ from joserfc.jwk import ECKey, RSAKey
 from werkzeug.serving import make_server
 
 from smart_launch.backend_service import backend_token
+from smart_launch.client_authentication import KeyClient
 from smart_launch.sandbox.config import SandboxConfig
 from smart_launch.sandbox.registration import Client
 from smart_launch.sandbox.server import create_sandbox
@@ -118,7 +119,7 @@ def rest(sandbox: SandboxConfig) -> Rest:
         f"{sandbox.base_url}/auth/token",
         iss=sandbox.fhir_base,
         client_id="homestretch-backend",
-        key=BACKEND_KEY,
+        client=KeyClient(BACKEND_KEY),
         scope="system/*.cruds",
         now=datetime.now(UTC),
     )

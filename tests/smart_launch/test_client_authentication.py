@@ -127,10 +127,9 @@ def service_token(
         f"{sandbox.base_url}/auth/token",
         iss=sandbox.fhir_base,
         client_id="homestretch-backend",
-        key=key,
+        client=KeyClient(key, algorithm),
         scope="system/Observation.cruds",
         now=now or datetime.now(UTC),
-        algorithm=algorithm,
     ).access_token
 
 
