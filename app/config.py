@@ -8,6 +8,8 @@ from typing import Annotated
 from pydantic import AnyHttpUrl, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.signing_keys import GivenKeys
+
 EMBEDDED_BROKER = "memory://"
 
 
@@ -50,6 +52,13 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+    @field_validator("backend_private_key")
+    @classmethod
+    def _readable(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            GivenKeys.read(value.get_secret_value())
+        return value
 
     @property
     def base_url(self) -> str:

@@ -14,13 +14,12 @@ ehr_colours = Blueprint("ehr_colours", __name__)
 _READABLE = 4.5
 
 # Of `styles.css`: what the EHR's colours will stand beside.
-_PAPER, _MUTED = "#ffffff", "#4a5a66"
+_PAPER, _GROUND, _MUTED = "#ffffff", "#eef3f5", "#4a5a66"
 
-# SMART's name, our CSS variable, and the grounds on which it is text.
-_VARIABLES = (
-    ("color_background", "--ground", ()),
-    ("color_text", "--ink", (_PAPER, "color_background")),
-    ("color_highlight", "--brand", (_PAPER, "color_background")),
+# SMART's name, our CSS variable, and the grounds beside the page's own on which it is text.
+_TEXTS = (
+    ("color_text", "--ink", (_PAPER,)),
+    ("color_highlight", "--brand", (_PAPER,)),
     ("color_error", "--bad", (_PAPER, "#fce6e3")),
     ("color_success", "--good", (_PAPER, "#e2f3e8")),
 )
@@ -41,15 +40,14 @@ def style_sheet(style: Mapping[str, str]) -> str:
 
 
 def _readable(style: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    background = style.get("color_background")
-    if background is not None and contrast(_MUTED, background) < _READABLE:
-        style = {name: value for name, value in style.items() if name != "color_background"}
-    for name, variable, grounds in _VARIABLES:
+    ground = style.get("color_background", _GROUND)
+    if contrast(_MUTED, ground) < _READABLE:
+        ground = _GROUND
+    if ground != _GROUND:
+        yield "--ground", ground
+    for name, variable, grounds in _TEXTS:
         colour = style.get(name)
-        if colour is None:
-            continue
-        beside = [style.get(ground, ground) for ground in grounds]
-        if all(contrast(colour, ground) >= _READABLE for ground in beside if ground[0] == "#"):
+        if colour and all(contrast(colour, under) >= _READABLE for under in (ground, *grounds)):
             yield variable, colour
 
 

@@ -59,6 +59,11 @@ def allowed_addresses(host: str, port: int, iss_host: str) -> list[str]:
     return addresses
 
 
+def zones_of_host(host: str) -> set[Zone]:
+    """Where `host` is. Raises AddressRefused; OSError where the name is not known."""
+    return {zone_of(address) for address in _resolved(host, 0)}
+
+
 def _resolved(host: str, port: int) -> list[str]:
     found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(address[4][0]) for address in found))

@@ -19,6 +19,7 @@ _ENDPOINTS = (
     "revocation_endpoint",
     "introspection_endpoint",
 )
+_MOST_STATEMENT_BYTES = 16 * 1024 * 1024
 _REQUIRED = ("authorization_endpoint", "token_endpoint")
 
 
@@ -87,6 +88,11 @@ def discover(iss: str) -> SmartConfiguration:
     )
 
 
+def read_capability_statement(iss: str) -> dict[str, Any]:
+    """The server's CapabilityStatement, which a full server's makes megabytes. Raises NoAnswer."""
+    return get_json(f"{iss.rstrip('/')}/metadata", iss=iss, most_bytes=_MOST_STATEMENT_BYTES)
+
+
 def _require_pkce(document: Mapping[str, Any]) -> None:
     if "S256" not in _texts(document.get("code_challenge_methods_supported")):
         raise DiscoveryFailed("The EHR does not offer PKCE with S256; a launch would be unsafe.")
@@ -100,7 +106,7 @@ def _described_the_older_way(base: str, first: NoAnswer) -> dict[str, Any]:
     if first.status is None or not 400 <= first.status < 500:
         raise DiscoveryFailed(f"The EHR's SMART configuration can't be read: {first}.")
     try:
-        return _oauth_uris(get_json(f"{base}/metadata", iss=base))
+        return _oauth_uris(read_capability_statement(base))
     except NoAnswer as second:
         raise DiscoveryFailed(
             f"The EHR's SMART configuration can't be read: {first}; its CapabilityStatement "

@@ -35,13 +35,15 @@ class NoAnswer(Exception):
         self.status = status
 
 
-def get_json(url: str, *, iss: str, deadline_s: float | None = None) -> dict[str, Any]:
+def get_json(
+    url: str, *, iss: str, deadline_s: float | None = None, most_bytes: int = MOST_BYTES
+) -> dict[str, Any]:
     """The JSON object at `url`, which the EHR at the registered `iss` names. Raises NoAnswer.
 
     `iss` says which addresses may be asked (see `addresses`). Where the environment sets an HTTP
     proxy, the proxy makes the connection and must hold to such a rule itself.
     """
-    status, content = _request("GET", url, iss, deadline_s)
+    status, content = _request("GET", url, iss, deadline_s, most_bytes)
     if status != 200:
         raise NoAnswer(f"HTTP {status}", status)
     return _object(status, content)
@@ -51,17 +53,17 @@ def post_form(
     url: str, form: Mapping[str, str], *, iss: str, **options: Any
 ) -> tuple[int, dict[str, Any]]:
     """Posts `form`; status and JSON object. Raises NoAnswer."""
-    status, content = _request("POST", url, iss, None, data=form, **options)
+    status, content = _request("POST", url, iss, None, MOST_BYTES, data=form, **options)
     return status, _object(status, content)
 
 
 def post_for_status(url: str, form: Mapping[str, str], *, iss: str, **options: Any) -> int:
     """Posts `form`; the status alone, whatever the answer says. Raises NoAnswer."""
-    return _request("POST", url, iss, None, data=form, **options)[0]
+    return _request("POST", url, iss, None, MOST_BYTES, data=form, **options)[0]
 
 
 def _request(
-    method: str, url: str, iss: str, deadline_s: float | None, **options: Any
+    method: str, url: str, iss: str, deadline_s: float | None, most_bytes: int, **options: Any
 ) -> tuple[int, bytes]:
     deadline_s = DEADLINE_S if deadline_s is None else deadline_s
     deadline = monotonic() + deadline_s
@@ -83,7 +85,7 @@ def _request(
                 content = bytearray()
                 for chunk in response.iter_content(65_536):
                     content += chunk
-                    if len(content) > MOST_BYTES:
+                    if len(content) > most_bytes:
                         raise NoAnswer("the answer is too large")
                     if monotonic() > deadline:
                         raise NoAnswer(f"the answer took longer than {deadline_s:.0f} s")

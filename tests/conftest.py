@@ -6,7 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -88,8 +88,9 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
         )
         context = open_context(settings)
         upgrade(context.database.engine)
-        config = SandboxConfig(
-            places.ehr, places.app, tmp_path / "sandbox.db", faults=True, **ehr(places)
+        config = replace(
+            SandboxConfig(places.ehr, places.app, tmp_path / "sandbox.db", faults=True),
+            **ehr(places),
         )
         ehr_server = make_sandbox_server(config, "127.0.0.1", ehr_port)
         app = create_app(context=context)
