@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
@@ -21,11 +21,12 @@ from app.context import Context, open_context
 from app.ehr_colours import ehr_colours
 from app.error_pages import error_page
 from app.frame_policy import frame_ancestors
+from app.granted import notes
 from app.jobs.queue import JobQueue, make_celery
 from app.operations.views import operations
 from app.patient.range_views import range_portal
 from app.patient.views import portal
-from app.sign_in import host_bound, load_sign_in
+from app.sign_in import SignIn, host_bound, load_sign_in
 
 log = structlog.get_logger(__name__)
 
@@ -64,7 +65,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected_error)
     assets = ViteAssets(Path(__file__).parent / "web" / "static")
-    app.jinja_env.globals.update(asset_tags=assets.tags, version=__version__)
+    app.jinja_env.globals.update(asset_tags=assets.tags, version=__version__, ehr_notes=_ehr_notes)
     app.register_blueprint(assets.blueprint())
     return app
 
@@ -101,6 +102,12 @@ def _secure_headers(settings: Settings) -> Any:
         return response
 
     return add
+
+
+def _ehr_notes() -> tuple[str, ...]:
+    """What the EHR did not let the person of this page do, in plain words."""
+    sign_in: SignIn | None = g.get("sign_in")
+    return () if sign_in is None else notes(sign_in.role, sign_in.not_granted)
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:

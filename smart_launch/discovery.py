@@ -89,7 +89,7 @@ def discover(iss: str) -> SmartConfiguration:
 
 
 def read_capability_statement(iss: str) -> dict[str, Any]:
-    """The server's CapabilityStatement, which a full server's makes megabytes. Raises NoAnswer."""
+    """The server's CapabilityStatement, megabytes of a full server. Raises NoAnswer."""
     return get_json(f"{iss.rstrip('/')}/metadata", iss=iss, most_bytes=_MOST_STATEMENT_BYTES)
 
 

@@ -20,7 +20,6 @@ from app.clinician.forms import (
     ProgramForm,
     TimeForm,
 )
-from app.granted import notes
 from app.jobs.queue import JobQueue
 from app.prescribing import current_program, sign
 from app.sign_in import SignIn, current_context, requires, signed_in
@@ -46,7 +45,6 @@ def chart() -> str:
         "clinician/chart.html",
         chart=view,
         sign_in=sign_in,
-        notes=notes("clinician", sign_in.not_granted),
         episode_form=EpisodeForm(start=today),
         time_form=TimeForm(date=today),
         interaction_form=InteractionForm(at=view.local_now),

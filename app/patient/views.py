@@ -18,7 +18,6 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from app.error_pages import error_page
-from app.granted import notes
 from app.jobs.queue import JobQueue
 from app.patient.forms import SessionForm, started_at
 from app.patient.pages import read_result, read_today
@@ -46,12 +45,7 @@ def welcome() -> str:
 @portal.get("/today")
 @requires("patient")
 def today() -> str:
-    sign_in = _sign_in()
-    return render_template(
-        "portal/today.html",
-        page=read_today(current_context(), sign_in),
-        notes=notes("patient", sign_in.not_granted),
-    )
+    return render_template("portal/today.html", page=read_today(current_context(), _sign_in()))
 
 
 @portal.get("/exercises/<exercise_id>")

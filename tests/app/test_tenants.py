@@ -21,7 +21,7 @@ from app.tenant_check import Finding, check_tenant
 from app.tenant_clients import registered_client
 from app.tenant_settings import TenantRefused, add_tenant, read_settings
 from smart_launch.client_authentication import SecretClient
-from tests.app.test_launch import set_tenant
+from tests.app.launching import set_tenant
 from tests.conftest import World
 from tests.packaging.processes import ROOT
 from tests.smart_launch.conftest import Told, told

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Browser, Page, expect
 
-from tests.app.test_launch import clinician, set_tenant
+from tests.app.launching import clinician, set_tenant
 from tests.conftest import World
 from tests.e2e.test_walk import STORY, accessible, chromium, page, picture
 

@@ -31,7 +31,7 @@ from smart_launch.exchange import LaunchContext, complete_launch, refresh
 from smart_launch.introspection import introspect
 from smart_launch.pending import PendingLaunch
 from smart_launch.revocation import revoke
-from tests.app.test_launch import set_tenant, sign_in_row
+from tests.app.launching import set_tenant, sign_in_row
 from tests.conftest import World, free_port
 from tests.smart_launch.conftest import BACKEND_EC_KEY, BACKEND_KEY
 from tests.smart_launch.oidc_ehr import SECRET, OidcEhr, backend_registration, code_client, oidc_ehr
