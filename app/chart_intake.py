@@ -36,7 +36,7 @@ _PROVIDER_KINDS = {
     "363": "npp",
 }
 
-
+# What reading a patient again tells anew.
 _OF_PATIENT = ("Patient", "Condition", "Coverage")
 
 

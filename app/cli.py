@@ -410,7 +410,7 @@ def keys_rotate(keep_days: int, compromised: bool) -> None:
     context = open_context(_settings())
     if not isinstance(context.keys.signing, KeyFile):
         raise CliError(
-            "the keys come from HOMESTRETCH_BACKEND_PRIVATE_KEY: put a new one first in its JWK Set"
+            "the keys come from HOMESTRETCH_BACKEND_PRIVATE_KEY; docs/tenants.md says how to rotate"
         )
     keep = timedelta(days=keep_days)
     context.keys.signing.rotate(context.now(), keep=keep, compromised=compromised)

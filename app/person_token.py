@@ -21,6 +21,7 @@ from app.tenant_clients import ClientName, registered_client
 from fhir.client import FhirClient
 from smart_launch.errors import TokenRefused
 from smart_launch.exchange import LaunchContext, refresh
+from smart_launch.token_vault import VaultError
 
 # A token about to expire would fail in flight.
 _MARGIN = timedelta(seconds=30)
@@ -42,10 +43,13 @@ def seal_token(context: Context, granted: LaunchContext) -> bytes:
 
 
 def open_token(context: Context, row: SignInRow) -> LaunchContext:
-    """Raises TokenRefused for a sign-in that has ended; VaultError."""
+    """Raises TokenRefused for a sign-in that has ended, or whose vault key was taken away."""
     if not row.token_sealed:
         raise TokenRefused("The sign-in has ended. Launch again from the EHR.")
-    document: dict[str, Any] = context.vault.open(row.token_sealed)
+    try:
+        document: dict[str, Any] = context.vault.open(row.token_sealed)
+    except VaultError as error:
+        raise TokenRefused(f"{error}. Launch again from the EHR.") from None
     return LaunchContext(
         **{**document, "expires_at": datetime.fromisoformat(document["expires_at"])}
     )
@@ -76,13 +80,13 @@ def _current_token(context: Context, tenant: Tenant, sign_in_id: str, refused: s
         ends_soon = kept.expires_at - _MARGIN <= context.now()
         if kept.access_token != refused and not ends_soon:
             return kept.access_token
-        if _take_refresh(context, tenant.id, sign_in_id, row.token_sealed):
+        if take_refresh(context, tenant.id, sign_in_id, row.token_sealed):
             return _refreshed(context, tenant, row, kept)
         time.sleep(_LOOK_EVERY_S)
     raise TokenRefused("The EHR did not renew the sign-in in time. Try again.")
 
 
-def _take_refresh(context: Context, tenant_id: str, sign_in_id: str, sealed: bytes) -> bool:
+def take_refresh(context: Context, tenant_id: str, sign_in_id: str, sealed: bytes) -> bool:
     """Whether the refresh of exactly this token is ours to do."""
     now = context.now()
     with context.database.begin(tenant_id) as db:

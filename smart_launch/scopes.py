@@ -40,7 +40,7 @@ class Access:
 class Wanted:
     """What an audience's launch asks for.
 
-    `words` are always asked for, `optional_words` where the EHR has them.
+    `words` are always asked for, of `optional_words` the first that the EHR has.
     """
 
     words: tuple[str, ...]
@@ -125,7 +125,7 @@ def scope_to_ask(
         "profile" if word == "fhirUser" and word not in listed and "profile" in listed else word
         for word in wanted.words
     ]
-    words += [word for word in wanted.optional_words if _has_word(word, configuration)]
+    words += [word for word in wanted.optional_words if _has_word(word, configuration)][:1]
     resource_scopes = [
         text
         for access in offered_accesses(wanted, configuration)

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, func, select
 
 from app.demo import walk
 from app.demo.browser import DemoFailed
-from app.person_token import open_token, person_client
+from app.person_token import open_token, person_client, take_refresh
 from app.store import PatientRow, SignInRow
 from fhir.client import FhirClient
 from smart_launch.errors import TokenRefused
@@ -72,6 +72,21 @@ def test_requests_that_refresh_at_once_do_not_lose_the_rotated_token(
     assert tokens_at_ehr(world) == 2
     later(world)
     assert person_client(world.context, tenant, sign_in_id).read(f"Patient/{PATIENT}")
+
+
+def test_a_request_that_saw_the_token_before_it_was_renewed_does_not_renew_it_again(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(worker=False)
+    walk.launch_chart(world.places, PATIENT)
+    seen = sign_in_row(world)
+    later(world)
+    tenant = set_tenant(world)
+    assert person_client(world.context, tenant, seen.id).read(f"Patient/{PATIENT}")
+    renewed = sign_in_row(world)
+    assert not take_refresh(world.context, tenant.id, seen.id, seen.token_sealed)
+    assert take_refresh(world.context, tenant.id, seen.id, renewed.token_sealed)
+    assert not take_refresh(world.context, tenant.id, seen.id, renewed.token_sealed)
 
 
 def test_a_token_that_the_ehr_refuses_early_is_refreshed_once(

@@ -21,7 +21,7 @@ from smart_launch.scopes import (
 
 WANTED = Wanted(
     ("openid", "fhirUser", "launch"),
-    ("offline_access",),
+    ("offline_access", "online_access"),
     (Access("user", "Patient", "rs"), Access("user", "Observation", "crs")),
 )
 EHR = SmartConfiguration(
@@ -94,6 +94,13 @@ def test_a_refresh_token_is_asked_for_where_the_ehr_has_them() -> None:
     assert "offline_access" not in scope_to_ask(WANTED, without)
     by_capability = replace(without, capabilities=("permission-offline",))
     assert "offline_access" in scope_to_ask(WANTED, by_capability)
+
+
+def test_a_token_for_the_ehrs_own_session_is_the_second_choice() -> None:
+    online = ehr("openid fhirUser launch online_access user/*.rs")
+    assert "online_access" in scope_to_ask(WANTED, online)
+    both = ehr("openid fhirUser launch online_access offline_access user/*.rs")
+    assert "online_access" not in scope_to_ask(WANTED, both)
 
 
 def test_the_first_version_of_smart_called_the_user_a_profile() -> None:
