@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -71,10 +72,16 @@ def sandbox(tmp_path: Path) -> Iterator[SandboxConfig]:
 
 @pytest.fixture
 def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
-    """Starts a world whose EHR has `profile`; other arguments override its settings."""
+    """Starts a world; arguments override its settings, `ehr` those of the sandbox EHR, and
+    `profile` says what kind of EHR that is."""
     stops: list[Callable[[], None]] = []
 
-    def make(worker: bool = True, profile: str = OPEN, **overrides: object) -> World:
+    def make(
+        worker: bool = True,
+        profile: str = OPEN,
+        ehr: Callable[[Places], Mapping[str, Any]] = lambda places: {},
+        **overrides: object,
+    ) -> World:
         app_port, ehr_port = free_port(), free_port()
         places = Places(f"http://127.0.0.1:{app_port}", f"http://127.0.0.1:{ehr_port}")
         settings = Settings(
@@ -90,10 +97,10 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
         config = SandboxConfig(
             places.ehr, places.app, tmp_path / "sandbox.db", faults=True, profile=profile
         )
-        ehr = make_sandbox_server(config, "127.0.0.1", ehr_port)
+        ehr_server = make_sandbox_server(replace(config, **ehr(places)), "127.0.0.1", ehr_port)
         app = create_app(context=context)
         web = make_server("127.0.0.1", app_port, app, threaded=True)
-        for server in (ehr, web):
+        for server in (ehr_server, web):
             serve(server)
             stops.extend((server.server_close, server.shutdown))
         if worker:

@@ -19,6 +19,7 @@ from app.config import Settings
 from app.context import open_context
 from app.demo import walk
 from app.demo.browser import wait_for
+from app.signing_keys import public_jwks
 from app.store import OutboxRow, PatientRow, Tenant, TenantMissing
 from app.store.base import Database
 from app.store.upgrade import is_current, upgrade
@@ -160,7 +161,8 @@ def test_generated_keys_survive_a_restart(tmp_path: object) -> None:
     first = open_context(Settings(data_dir=tmp_path))  # type: ignore[arg-type]
     second = open_context(Settings(data_dir=tmp_path))  # type: ignore[arg-type]
     assert first.keys.secret_key == second.keys.secret_key
-    assert first.keys.backend_key.thumbprint() == second.keys.backend_key.thumbprint()
+    now = first.now()
+    assert public_jwks(first.keys.signing, now) == public_jwks(second.keys.signing, now)
 
 
 def test_the_schedule_outlives_a_database_that_fails_for_a_while(

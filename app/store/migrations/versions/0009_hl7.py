@@ -1,14 +1,14 @@
 """hl7
 
 Revision: 0009
-Follows: 0005
+Follows: 0007
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0009"
-down_revision = "0005"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
