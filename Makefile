@@ -10,6 +10,7 @@ WEB := app/web/static/.built
 MODEL := vision/models/pose_landmarker_full.task
 R4 := tests/fhir/r4_validator/node_modules/.installed
 EHR := tests/interop/ehr/node_modules/.installed
+OIDC := tests/smart_launch/oidc_provider/node_modules/.installed
 POSE := app/web/node_modules/@mediapipe/pose
 export PATH := $(CURDIR)/.venv/node/bin:$(PATH)
 
@@ -25,7 +26,7 @@ help:
 
 setup: $(VENV) $(WEB) $(MODEL)
 
-test-setup: setup $(R4) $(EHR)
+test-setup: setup $(R4) $(EHR) $(OIDC)
 	@.ci/system-packages .ci/apt-test.txt
 
 $(SYSTEM): .ci/apt-run.txt .ci/system-packages
@@ -59,6 +60,10 @@ $(EHR): tests/interop/ehr/package.json tests/interop/ehr/package-lock.json $(VEN
 	cd tests/interop/ehr && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
+$(OIDC): tests/smart_launch/oidc_provider/package.json tests/smart_launch/oidc_provider/package-lock.json $(VENV)
+	cd tests/smart_launch/oidc_provider && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
 demo: setup
 	.venv/bin/homestretch demo
 
@@ -88,4 +93,4 @@ screenshots: test-setup
 	$(PY) -m bench.overlay_pictures
 
 clean:
-	rm -rf .venv app/web/node_modules app/web/static vision/models/*.task $(dir $(R4)) $(dir $(EHR)) build dist *.egg-info
+	rm -rf .venv app/web/node_modules app/web/static vision/models/*.task $(dir $(R4)) $(dir $(EHR)) $(dir $(OIDC)) build dist *.egg-info

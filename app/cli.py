@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from app import __version__
+from app.hl7_command import hl7, hl7_listen
 
 if TYPE_CHECKING:
     from app.billing_office.corrections import ChangeDone
     from app.config import Settings
     from app.context import Context
+    from app.store import Tenant
 
 
 class CliError(click.ClickException):
@@ -563,6 +565,120 @@ def demo(once: bool, data_dir: Path, port: int, ehr_port: int) -> None:
     sys.exit(run_demo(data_dir / "demo-serve", port, ehr_port))
 
 
+@main.group()
+def tenant() -> None:
+    """The health systems that are registered here."""
+
+
+@tenant.command("add")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--replace", is_flag=True, help="Change a tenant that is there.")
+def tenant_add(file: Path, replace: bool) -> None:
+    """Register the health system that FILE (YAML) describes; see docs/tenants.md."""
+    from app.tenant_clients import callback_path
+    from app.tenant_settings import TenantRefused, add_tenant, read_settings
+
+    try:
+        settings = read_settings(file.read_text("utf-8"))
+        with _database_errors():
+            context = _migrated_context()
+            added = add_tenant(context, settings, _ask_secret, replace=replace)
+    except OSError as error:
+        raise CliError(f"{file}: {error.strerror}") from None
+    except (TenantRefused, UnicodeDecodeError) as error:
+        raise CliError(f"{file}: {error}") from None
+    base = context.settings.base_url
+    click.echo(f"{added.id}: registered. At the EHR, register these:")
+    click.echo(f"  launch URL    {base}/launch")
+    click.echo(f"  redirect URI  {base}{callback_path(added.id, 'clinician')}   clinician")
+    click.echo(f"  redirect URI  {base}{callback_path(added.id, 'portal')}   portal")
+    click.echo(f"  JWKS URL      {base}/.well-known/jwks.json")
+
+
+@tenant.command("list")
+@click.option("--json", "as_json", is_flag=True)
+def tenant_list(as_json: bool) -> None:
+    """List the registered health systems; secrets are not shown."""
+    from app.tenant_listing import tenant_lines, tenants_json
+
+    with _database_errors():
+        context = _migrated_context()
+        if as_json:
+            click.echo(json.dumps(tenants_json(context)))
+            return
+        for line in tenant_lines(context):
+            click.echo(line)
+
+
+@tenant.command("check")
+@click.argument("tenant_id", required=False)
+@click.option("--json", "as_json", is_flag=True)
+def tenant_check(tenant_id: str | None, as_json: bool) -> None:
+    """Ask the live EHR what will work and what will not; exit 1 if the main work would fail."""
+    from app.tenant_check import check_tenant
+
+    with _database_errors():
+        context = _migrated_context()
+        checked = check_tenant(context, _tenant_row(context, _only_tenant(context, tenant_id)))
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in checked.findings]))
+    else:
+        for finding in checked.findings:
+            click.echo(f"{finding.state:8} {finding.what:32} {finding.why}")
+    if not checked.works:
+        sys.exit(1)
+
+
+@main.group()
+def keys() -> None:
+    """The keys that sign our client assertions."""
+
+
+@keys.command("list")
+def keys_list() -> None:
+    """List the keys, newest first, with their use."""
+    from app.context import open_context
+
+    context = open_context(_settings())
+    now = context.now()
+    for key in context.keys.signing.all():
+        use = "signs" if key.may_sign(now) else "published" if key.is_published(now) else "ended"
+        until = f" until {key.published_until:%Y-%m-%d}" if key.published_until else ""
+        click.echo(f"{key.key.kid} {key.algorithm} {use}{until}")
+
+
+@keys.command("rotate")
+@click.option("--keep-days", default=30, show_default=True, help="Publish the old ones so long.")
+@click.option("--compromised", is_flag=True, help="End the old ones now.")
+def keys_rotate(keep_days: int, compromised: bool) -> None:
+    """Make new keys; they sign once every EHR can have fetched them."""
+    from datetime import timedelta
+
+    from app.context import open_context
+    from app.signing_keys import KeyFile
+
+    context = open_context(_settings())
+    if not isinstance(context.keys.signing, KeyFile):
+        raise CliError(
+            "the keys come from HOMESTRETCH_BACKEND_PRIVATE_KEY; docs/tenants.md says how to rotate"
+        )
+    keep = timedelta(days=keep_days)
+    context.keys.signing.rotate(context.now(), keep=keep, compromised=compromised)
+    click.echo("new keys are published; where an EHR holds them by hand, enter them there now")
+
+
+def _ask_secret(client: str) -> str:
+    """From the terminal unseen, else a line of standard input."""
+    if sys.stdin.isatty():
+        answer: str = click.prompt(f"Secret of the {client} client", hide_input=True)
+        return answer
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+main.add_command(hl7)
+main.add_command(hl7_listen)
+
+
 @contextmanager
 def _database_errors() -> Iterator[None]:
     """Raises CliFailure where the database does not do its part."""
@@ -598,6 +714,13 @@ def _migrated_context() -> Context:
     if not is_current(context.database.engine):
         raise CliFailure("the database needs `homestretch db upgrade` first")
     return context
+
+
+def _tenant_row(context: Context, tenant_id: str) -> Tenant:
+    from app.store import Tenant
+
+    with context.database.begin(None) as session:
+        return session.get_one(Tenant, tenant_id)
 
 
 def _only_tenant(context: Context, tenant_id: str | None) -> str:

@@ -8,6 +8,8 @@ from typing import Annotated
 from pydantic import AnyHttpUrl, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.signing_keys import GivenKeys
+
 EMBEDDED_BROKER = "memory://"
 
 
@@ -22,9 +24,11 @@ class Settings(BaseSettings):
         public_url: where browsers and EHRs reach this service; no trailing slash.
         secret_key, vault_keys, backend_private_key: generated into `data_dir/keys` when unset.
             `vault_keys` are Fernet keys, newest first, comma separated.
+            `backend_private_key` is PEM, a JWK, or a JWK Set with the newest key first.
         max_upload_bytes: a larger recording is refused before it is read.
         edits_dir: CMS's NCCI tables as `homestretch rules load-ncci` writes them; the folder
             `edits` in `data_dir` when unset.
+        frame_ancestors: who may show any page in a frame; a tenant's own come on top.
         outbox_max_attempts: after so many failures a message waits for an operator.
         export_hours: how long the files of a bulk export are kept.
         hook_private_networks: whether subscribers' hooks may be in a private network.
@@ -56,9 +60,20 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
 
+    @field_validator("backend_private_key")
+    @classmethod
+    def _readable(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            GivenKeys.read(value.get_secret_value())
+        return value
+
     @property
     def base_url(self) -> str:
         return str(self.public_url).rstrip("/")
+
+    @property
+    def is_https(self) -> bool:
+        return self.base_url.startswith("https://")
 
     @property
     def effective_database_url(self) -> str:

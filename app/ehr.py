@@ -5,24 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from app.context import Context
+from app.granted import scope_for
 from app.store import Tenant
+from app.tenant_clients import TenantMisconfigured, registered_client
 from fhir.capability import Capabilities, read_capabilities
 from fhir.client import FhirClient
 from smart_launch.backend_service import BackendToken, backend_token
+from smart_launch.client_authentication import PublicClient
 from smart_launch.discovery import discover
-
-BACKEND_SCOPES = " ".join(
-    f"system/{name}.cruds"
-    for name in (
-        "CarePlan",
-        "ServiceRequest",
-        "Goal",
-        "Observation",
-        "Provenance",
-        "Device",
-        "DocumentReference",
-    )
-)
 
 # A token about to expire would fail in flight.
 _MARGIN = timedelta(seconds=30)
@@ -51,14 +41,24 @@ def backend_client(context: Context, tenant: Tenant) -> FhirClient:
         key = (tenant.iss, tenant.backend_client_id)
         kept = _tokens.get(key)
         if kept is None or refresh or kept.expires_at - _MARGIN <= context.now():
-            kept = backend_token(
-                discover(tenant.iss).token_endpoint,
-                client_id=tenant.backend_client_id,
-                key=context.keys.backend_key,
-                scope=BACKEND_SCOPES,
-                now=context.now(),
-            )
+            kept = new_backend_token(context, tenant)
             _tokens[key] = kept
         return kept.access_token
 
     return FhirClient(tenant.iss, token)
+
+
+def new_backend_token(context: Context, tenant: Tenant) -> BackendToken:
+    """Raises LaunchRefused: the EHR can't be discovered, or the client gets no token."""
+    client = registered_client(context, tenant, "backend")
+    if isinstance(client.authentication, PublicClient):
+        raise TenantMisconfigured(f"The backend client of {tenant.id} needs a key or a secret.")
+    configuration = discover(tenant.iss)
+    return backend_token(
+        configuration.token_endpoint,
+        iss=configuration.iss,
+        client_id=client.client_id,
+        client=client.authentication,
+        scope=scope_for(tenant, "backend", configuration),
+        now=context.now(),
+    )

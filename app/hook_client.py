@@ -10,17 +10,16 @@ from __future__ import annotations
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import urllib3
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
+from smart_launch.addresses import AddressRefused, Zone, zone_of
+
 _TIMEOUT = urllib3.Timeout(connect=5.0, read=15.0)
 _LONGEST_URL = 2000
-_NAT64 = IPv6Network("64:ff9b::/96")
-
-Address = IPv4Address | IPv6Address
 
 
 class HookRefused(ValueError):
@@ -53,16 +52,11 @@ class HookPolicy:
             raise HookRefused("The endpoint is not a URL.")
         if parts.username is not None or parts.password is not None or parts.fragment:
             raise HookRefused("The endpoint may have no user, password or fragment.")
-        address = _literal(host)
-        is_loopback = host == "localhost" or (address is not None and address.is_loopback)
-        if parts.scheme != "https" and not (
-            parts.scheme == "http" and is_loopback and self.loopback
-        ):
+        if host == "localhost" or _is_address(host):
+            self._check_address("127.0.0.1" if host == "localhost" else host)
+        on_this_machine = host == "localhost" or _is_loopback(host)
+        if parts.scheme != "https" and not (parts.scheme == "http" and on_this_machine):
             raise HookRefused("The endpoint must be an https URL.")
-        if address is not None:
-            self._check_address(address)
-        elif host == "localhost" and not self.loopback:
-            raise HookRefused("The endpoint is in a network that may not be called.")
 
     def resolve(self, host: str, port: int) -> str:
         """An address of `host`, after all of them were checked. Raises HookRefused, HookFailed."""
@@ -71,17 +65,18 @@ class HookPolicy:
         except OSError:
             raise HookFailed("the endpoint's host name can't be resolved") from None
         addresses = [str(entry[4][0]) for entry in found]
-        for text in addresses:
-            self._check_address(ip_address(text))
+        for address in addresses:
+            self._check_address(address)
         return addresses[0]
 
-    def _check_address(self, address: Address) -> None:
-        for each in (address, *_inner(address)):
-            loopback = each.is_loopback and self.loopback
-            private = each.is_private and not each.is_loopback and not each.is_link_local
-            usable = each.is_global or loopback or (private and self.private)
-            if not usable or each.is_multicast or each.is_unspecified:
-                raise HookRefused("The endpoint is in a network that may not be called.")
+    def _check_address(self, address: str) -> None:
+        allowed = {Zone.PUBLIC: True, Zone.PRIVATE: self.private, Zone.LOOPBACK: self.loopback}
+        try:
+            usable = allowed[zone_of(address)]
+        except AddressRefused:
+            usable = False
+        if not usable:
+            raise HookRefused("The endpoint is in a network that may not be called.")
 
 
 def call_hook(policy: HookPolicy, url: str, headers: Mapping[str, str], body: bytes) -> None:
@@ -123,18 +118,13 @@ def call_hook(policy: HookPolicy, url: str, headers: Mapping[str, str], body: by
         raise HookFailed(f"the endpoint answered HTTP {answer.status}", gone=answer.status == 410)
 
 
-def _literal(host: str) -> Address | None:
+def _is_address(host: str) -> bool:
     try:
-        return ip_address(host)
+        ip_address(host)
     except ValueError:
-        return None
+        return False
+    return True
 
 
-def _inner(address: Address) -> tuple[IPv4Address, ...]:
-    """IPv4 addresses that an IPv6 address stands for."""
-    if isinstance(address, IPv4Address):
-        return ()
-    inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
-    if address in _NAT64:
-        inner.append(IPv4Address(int(address) & 0xFFFFFFFF))
-    return tuple(each for each in inner if each is not None)
+def _is_loopback(host: str) -> bool:
+    return _is_address(host) and ip_address(host).is_loopback

@@ -78,7 +78,8 @@ def sign(
 
 @dataclass(frozen=True)
 class Whereabouts:
-    """Where a signed version is. `document` is its DocumentReference, where it went as one."""
+    """Where a signed version is. `document` is what it went as, where it is not a CarePlan: its
+    DocumentReference, or the HL7 v2 message that bears it."""
 
     state: Literal["on its way", "in the chart", "set aside"]
     document: str | None = None
@@ -95,7 +96,7 @@ def whereabouts(db: Session, row: ProgramRow) -> Whereabouts:
         return Whereabouts("on its way")
     if message.status != "delivered":
         return Whereabouts("set aside")
-    as_document = message.way == "document" and message.response is not None
+    as_document = message.way in ("document", "hl7") and message.response is not None
     return Whereabouts("in the chart", message.response["locations"][0] if as_document else None)  # type: ignore[index]  # just asked
 
 

@@ -37,6 +37,7 @@ from app.ehr import backend_client
 from app.jobs.deliver import DEVICE, deliver_due
 from app.prescribing import sign
 from app.sessions import conclude
+from app.signing_keys import public_jwks
 from app.store import OutboxRow, PatientRow, PractitionerRow, ProgramRow, SessionRow, Tenant
 from app.store.upgrade import upgrade
 from fhir.client import JSON
@@ -92,9 +93,9 @@ def _ehr(folder: Path) -> Iterator[tuple[Context, str]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    key = context.keys.backend_key.as_dict(private=False)
+    keys = public_jwks(context.keys.signing, context.now())
     server = multiprocessing.get_context("spawn").Process(
-        target=_serve, args=(port, folder / "sandbox.db", key), daemon=True
+        target=_serve, args=(port, folder / "sandbox.db", keys), daemon=True
     )
     server.start()
     try:
@@ -109,10 +110,10 @@ def _ehr(folder: Path) -> Iterator[tuple[Context, str]]:
         server.join()
 
 
-def _serve(port: int, database: Path, key: dict[str, Any]) -> None:
+def _serve(port: int, database: Path, keys: dict[str, Any]) -> None:
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     scope = "system/*.cruds"
-    client = Client("homestretch-backend", (), ("client_credentials",), scope, jwks={"keys": [key]})
+    client = Client("homestretch-backend", (), ("client_credentials",), scope, jwks=keys)
     config = SandboxConfig(
         f"http://127.0.0.1:{port}", "http://127.0.0.1:9", database, clients=(client,)
     )

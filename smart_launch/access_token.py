@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import base64
 import json
-import math
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import KeySet
 
 from smart_launch.client_authentication import ClientAuthentication
-from smart_launch.http import NoAnswer, post_form
-from smart_launch.id_token import ALGORITHMS
+from smart_launch.discovery import SmartConfiguration
+from smart_launch.errors import IntrospectionFailed
+from smart_launch.http import NoAnswer
+from smart_launch.id_token import KEY_SETS, signed_claims
+from smart_launch.introspection import introspect
+from smart_launch.key_sets import KeySets
 
 # A clock that is a little off must not refuse a token, nor keep a dead one alive for long.
 LEEWAY_S = 30
@@ -35,87 +38,110 @@ class IssuerUnavailable(Exception):
     """The issuer could not be asked about the token; the same request may work later."""
 
 
-def is_jwt(token: str) -> bool:
-    """Whether `token` has the form of a signed JWT, of whatever issuer."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return False
-    try:
-        header = json.loads(base64.urlsafe_b64decode(parts[0] + "=" * (-len(parts[0]) % 4)))
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(header, dict) and "alg" in header
+@dataclass(frozen=True)
+class TokenFacts:
+    """What a valid token says, as it says it: nothing of it is checked for sense."""
+
+    scope: object
+    client_id: object
+    patient: object
+    fhir_user: object
 
 
-def verify_access_token(
-    token: str, *, issuer: str, audience: str, keys: KeySet, now: datetime
-) -> dict[str, Any]:
-    """The claims of a valid JWT.
-
-    Raises:
-        AccessTokenRefused: bad signature or algorithm; wrong issuer or audience; expired or not
-            valid yet by more than `LEEWAY_S`; of another kind, such as an id_token.
-    """
-    try:
-        decoded = jwt.decode(token, keys, algorithms=ALGORITHMS)
-        if str(decoded.header.get("typ", "JWT")).upper() not in _TYPES:
-            raise AccessTokenRefused("The token is not an access token.")
-        jwt.JWTClaimsRegistry(
-            now=int(now.timestamp()),
-            leeway=LEEWAY_S,
-            iss={"essential": True, "value": issuer},
-            exp={"essential": True},
-        ).validate(decoded.claims)
-    except (JoseError, ValueError, TypeError) as error:
-        raise AccessTokenRefused(f"The token could not be verified ({error}).") from None
-    _require_audience(decoded.claims, audience)
-    return decoded.claims
-
-
-def introspect(
+def read_access_token(
     token: str,
-    endpoint: str,
+    configuration: SmartConfiguration,
     *,
-    token_endpoint: str,
-    issuer: str | None,
     audience: str,
     client_id: str,
     client: ClientAuthentication,
     now: datetime,
-) -> dict[str, Any]:
-    """The claims of an active token, from its issuer.
+    key_sets: KeySets = KEY_SETS,
+) -> TokenFacts:
+    """What a valid token says. `client` authenticates us where the token must be introspected.
 
     Raises:
-        AccessTokenRefused: not active, expired, or of another issuer or for another server.
-        IssuerUnavailable: no usable answer.
+        AccessTokenRefused: bad signature or algorithm; wrong issuer or audience; expired or not
+            valid yet by more than `LEEWAY_S`; not active; of another kind, such as an id_token.
+        IssuerUnavailable: the issuer could not be asked.
     """
-    authenticated = client.token_request(client_id, token_endpoint, now)
-    form = {"token": token, "token_type_hint": "access_token", **authenticated.form}
+    header = _jwt_header(token)
+    if header is not None:
+        return _verified(token, header, configuration, audience, now, key_sets)
+    return _introspected(token, configuration, audience, client_id, client, now)
+
+
+def _verified(
+    token: str,
+    header: dict[str, Any],
+    configuration: SmartConfiguration,
+    audience: str,
+    now: datetime,
+    key_sets: KeySets,
+) -> TokenFacts:
+    if configuration.jwks_uri is None or configuration.issuer is None:
+        raise AccessTokenRefused("The health system publishes no keys for signed tokens.")
     try:
-        status, claims = post_form(endpoint, form, **authenticated.options)
+        claims = signed_claims(token, configuration.jwks_uri, configuration.iss, key_sets)
+        jwt.JWTClaimsRegistry(
+            now=int(now.timestamp()),
+            leeway=LEEWAY_S,
+            iss={"essential": True, "value": configuration.issuer},
+            exp={"essential": True},
+        ).validate(claims)
     except NoAnswer as error:
-        raise IssuerUnavailable(f"The token could not be introspected: {error}.") from None
-    if status != 200:
-        raise IssuerUnavailable(f"The token could not be introspected: HTTP {status}.")
-    if claims.get("active") is not True:
+        raise IssuerUnavailable(f"The issuer's keys can't be read: {error}.") from None
+    except (JoseError, ValueError, TypeError) as error:
+        raise AccessTokenRefused(f"The token could not be verified ({error}).") from None
+    if str(header.get("typ", "JWT")).upper() not in _TYPES:
+        raise AccessTokenRefused("The token is not an access token.")
+    named = claims.get("aud")
+    _require_audience(named if isinstance(named, list) else [named], audience)
+    return TokenFacts(
+        scope=claims.get("scope"),
+        client_id=claims.get("client_id") or claims.get("azp") or claims.get("sub"),
+        patient=claims.get("patient"),
+        fhir_user=claims.get("fhirUser"),
+    )
+
+
+def _introspected(
+    token: str,
+    configuration: SmartConfiguration,
+    audience: str,
+    client_id: str,
+    client: ClientAuthentication,
+    now: datetime,
+) -> TokenFacts:
+    if configuration.introspection_endpoint is None:
+        raise AccessTokenRefused("The token is no JWT, and the issuer offers no introspection.")
+    try:
+        found = introspect(configuration, token, client_id=client_id, client=client, now=now)
+    except IntrospectionFailed as error:
+        raise IssuerUnavailable(str(error)) from None
+    if not found.active:
         raise AccessTokenRefused("The token is not active.")
-    expires_at = claims.get("exp")
-    if expires_at is not None and not _is_later(expires_at, now.timestamp() - LEEWAY_S):
+    if found.expires_at is not None and found.expires_at <= now - timedelta(seconds=LEEWAY_S):
         raise AccessTokenRefused("The token has expired.")
-    if "iss" in claims and claims["iss"] != issuer:
+    if found.issuer is not None and found.issuer != configuration.issuer:
         raise AccessTokenRefused("The token is of another issuer.")
-    _require_audience(claims, audience)
-    return claims
+    _require_audience(found.audience, audience)
+    return TokenFacts(found.scope, found.client_id, found.patient, found.fhir_user)
 
 
-def _require_audience(claims: dict[str, Any], audience: str) -> None:
+def _jwt_header(token: str) -> dict[str, Any] | None:
+    """The header of what has the form of a signed JWT, of whatever issuer; else None."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        header = json.loads(base64.urlsafe_b64decode(parts[0] + "=" * (-len(parts[0]) % 4)))
+    except (ValueError, RecursionError):
+        return None
+    return header if isinstance(header, dict) and "alg" in header else None
+
+
+def _require_audience(named: list[Any] | tuple[str, ...], audience: str) -> None:
     """A slash at the end makes no difference: servers differ in whether they keep it."""
-    found = claims.get("aud")
-    audiences = found if isinstance(found, list) else [found]
-    if audience.rstrip("/") not in [str(each).rstrip("/") for each in audiences]:
+    if audience.rstrip("/") not in [str(each).rstrip("/") for each in named]:
         raise AccessTokenRefused("The token was not made for this server (aud).")
-
-
-def _is_later(value: object, than: float) -> bool:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(float(value)) and float(value) > than  # type: ignore[arg-type]

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -24,7 +25,6 @@ from app.service import create_app
 from app.store.upgrade import upgrade
 from smart_launch.sandbox.config import SandboxConfig
 from smart_launch.sandbox.profiles import OPEN
-from smart_launch.sandbox.registration import Client
 from smart_launch.sandbox.server import make_sandbox_server
 
 
@@ -75,14 +75,15 @@ def sandbox(tmp_path: Path) -> Iterator[SandboxConfig]:
 def worlds(folder: Path) -> Iterator[Callable[..., World]]:
     """Starts worlds in `folder`, and stops them at the end.
 
-    Their EHR has `profile` and further `clients`; other arguments override the settings.
+    Arguments override a world's settings, `ehr` those of the sandbox EHR, and `profile` says what
+    kind of EHR that is.
     """
     stops: list[Callable[[], None]] = []
 
     def make(
         worker: bool = True,
         profile: str = OPEN,
-        clients: tuple[Client, ...] = (),
+        ehr: Callable[[Places], Mapping[str, Any]] = lambda places: {},
         **overrides: object,
     ) -> World:
         app_port, ehr_port = free_port(), free_port()
@@ -98,17 +99,12 @@ def worlds(folder: Path) -> Iterator[Callable[..., World]]:
         context = open_context(settings)
         upgrade(context.database.engine)
         config = SandboxConfig(
-            places.ehr,
-            places.app,
-            folder / "sandbox.db",
-            faults=True,
-            clients=clients,
-            profile=profile,
+            places.ehr, places.app, folder / "sandbox.db", faults=True, profile=profile
         )
-        ehr = make_sandbox_server(config, "127.0.0.1", ehr_port)
+        ehr_server = make_sandbox_server(replace(config, **ehr(places)), "127.0.0.1", ehr_port)
         app = create_app(context=context)
         web = make_server("127.0.0.1", app_port, app, threaded=True)
-        for server in (ehr, web):
+        for server in (ehr_server, web):
             serve(server)
             stops.extend((server.server_close, server.shutdown))
         if worker:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from app.api.problem import FhirProblem
+from smart_launch.access_token import TokenFacts
 
 Operation = Literal["c", "r", "u", "d", "s"]
 
@@ -81,21 +81,18 @@ class Grant:
         return Grant(self.tenant_id, self.client_id, permissions, self.refused)
 
 
-def grant_from_claims(
-    tenant_id: str, claims: Mapping[str, Any], *, knows_practitioner: bool
-) -> Grant:
-    """The grant of a verified token's claims (`scope`, `patient`, `fhirUser`, `client_id`).
+def grant_of(tenant_id: str, facts: TokenFacts, *, knows_practitioner: bool) -> Grant:
+    """The grant of a valid token.
 
     - `patient/` covers the patient in context, and nothing without one.
     - `user/` covers all patients for a practitioner known here, the own record for a patient.
     - A scope constrained by search parameters grants nothing: leaving the constraint aside
       would grant too much.
     """
-    patient = _id(claims.get("patient"))
+    patient = _id(facts.patient)
     permissions: list[Permission] = []
     refused: list[str] = []
-    scopes = claims.get("scope")
-    for scope in scopes.split() if isinstance(scopes, str) else ():
+    for scope in facts.scope.split() if isinstance(facts.scope, str) else ():
         match = _SCOPE.fullmatch(scope)
         if match is None or not match[3]:
             if scope.startswith(("patient/", "user/", "system/")):
@@ -108,17 +105,16 @@ def grant_from_claims(
             permissions.append(Permission("patient", match[2], operations, patient))
         elif match[1] == "user" and knows_practitioner:
             permissions.append(Permission("user", match[2], operations, None))
-        elif match[1] == "user" and (own := _patient_user(claims.get("fhirUser"))):
+        elif match[1] == "user" and (own := _patient_user(facts.fhir_user)):
             permissions.append(Permission("user", match[2], operations, own))
         else:
             refused.append(scope)
-    client = claims.get("client_id") or claims.get("azp") or claims.get("sub")
-    return Grant(tenant_id, str(client), tuple(permissions), tuple(refused))
+    return Grant(tenant_id, str(facts.client_id), tuple(permissions), tuple(refused))
 
 
-def practitioner_of(claims: Mapping[str, Any]) -> str | None:
+def practitioner_of(facts: TokenFacts) -> str | None:
     """`Practitioner/7` from `fhirUser`, which may be absolute; None for anybody else."""
-    kind, id_ = _user(claims.get("fhirUser"))
+    kind, id_ = _user(facts.fhir_user)
     return f"Practitioner/{id_}" if kind == "Practitioner" else None
 
 

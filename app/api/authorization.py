@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
-from app.api.access import Grant, grant_from_claims, practitioner_of
+from app.api.access import Grant, grant_of, practitioner_of
 from app.api.issuers import Issuers
 from app.api.problem import FhirProblem
 from app.context import Context
 from app.store import PractitionerRow, Tenant
+from app.tenant_clients import TenantMisconfigured, registered_client
 from smart_launch.access_token import (
     AccessTokenRefused,
     IssuerUnavailable,
-    introspect,
-    is_jwt,
+    TokenFacts,
+    read_access_token,
 )
-from smart_launch.client_authentication import KeyClient
 
 _RETRY_AFTER_S = "30"
 
@@ -37,32 +37,25 @@ def authorize(context: Context, issuers: Issuers, tenant: Tenant, header: str | 
     if scheme.lower() != "bearer" or not token:
         raise _unauthorized("A bearer token of the health system is needed.", None)
     try:
-        claims = _claims(context, issuers, tenant, token)
+        facts = _facts(context, issuers, tenant, token)
     except AccessTokenRefused as error:
         raise _unauthorized(str(error), "invalid_token") from None
-    except IssuerUnavailable as error:
+    except (IssuerUnavailable, TenantMisconfigured) as error:
         raise FhirProblem(503, "transient", str(error), {"Retry-After": _RETRY_AFTER_S}) from None
-    return grant_from_claims(
-        tenant.id, claims, knows_practitioner=_knows(context, tenant.id, practitioner_of(claims))
-    )
+    known = _knows(context, tenant.id, practitioner_of(facts))
+    return grant_of(tenant.id, facts, knows_practitioner=known)
 
 
-def _claims(context: Context, issuers: Issuers, tenant: Tenant, token: str) -> dict[str, object]:
-    audience, now = facade_base(context, tenant.id), context.now()
-    if is_jwt(token):
-        return issuers.verify(tenant.iss, token, audience, now)
-    configuration = issuers.configuration(tenant.iss, now)
-    if configuration.introspection_endpoint is None:
-        raise AccessTokenRefused("The token is no JWT, and the issuer offers no introspection.")
-    return introspect(
+def _facts(context: Context, issuers: Issuers, tenant: Tenant, token: str) -> TokenFacts:
+    client = registered_client(context, tenant, "backend")
+    return read_access_token(
         token,
-        configuration.introspection_endpoint,
-        token_endpoint=configuration.token_endpoint,
-        issuer=configuration.issuer,
-        audience=audience,
-        client_id=tenant.backend_client_id,
-        client=KeyClient(context.keys.backend_key),
-        now=now,
+        issuers.configuration(tenant.iss, context.now()),
+        audience=facade_base(context, tenant.id),
+        client_id=client.client_id,
+        client=client.authentication,
+        now=context.now(),
+        key_sets=issuers.key_sets,
     )
 
 

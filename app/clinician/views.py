@@ -11,6 +11,7 @@ from flask import Blueprint, abort, flash, jsonify, redirect, render_template, r
 from werkzeug.wrappers import Response
 
 from app import rtm_book
+from app.chart_intake import PersonUnknown, read_patient_again
 from app.clinician.chart import read_chart
 from app.clinician.chart_request import (
     clinician_sign_in,
@@ -30,9 +31,11 @@ from app.jobs.queue import JobQueue
 from app.prescribing import current_program, sign, whereabouts
 from app.sign_in import current_context, requires
 from app.store import PatientRow, PractitionerRow
+from fhir.client import FhirError
 from rtm.exercises import load_library
 from rtm.program import Dose, PrescribedExercise, Program
 from rtm.protocols import UnknownProtocol, draft_program, load_protocols
+from smart_launch.errors import LaunchRefused
 
 clinician = Blueprint("clinician", __name__, url_prefix="/chart")
 clinician.before_request(hold_to_the_chart_shown)
@@ -111,6 +114,23 @@ def program_status() -> Response:
         state=sent.state,
         document=sent.document,
     )
+
+
+@clinician.post("/read-again")
+@requires("clinician")
+def read_again() -> Response:
+    """Reads the patient anew from the EHR, as the person who is signed in."""
+    sign_in = clinician_sign_in()
+    try:
+        missing = read_patient_again(current_context(), sign_in, patient_of(sign_in))
+    except (FhirError, LaunchRefused, PersonUnknown) as error:
+        flash(f"The EHR was not read: {error}", "error")
+    else:
+        if missing:
+            flash("Read again. The EHR still does not let us read everything.", "warn")
+        else:
+            flash("Read again from the EHR: everything is here.", "success")
+    return redirect(url_for("clinician.chart"))
 
 
 @clinician.post("/episode")

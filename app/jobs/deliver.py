@@ -12,8 +12,11 @@ from sqlalchemy.orm import Session
 
 from app.context import Context
 from app.ehr import backend_client, capabilities_of
+from app.hl7.outbound import NoDestination
+from app.hl7.settings import hl7_settings
+from app.hl7.write_back import NoRecordNumber, queue_mdm, queue_oru
 from app.jobs.backoff import next_attempt
-from app.jobs.document import DEVICE, build_document
+from app.jobs.document import DEVICE, build_document, build_page
 from app.range_tests import change_since_last, stored_result
 from app.store import (
     OutboxRow,
@@ -121,6 +124,8 @@ def _sent(
         _choose_way(context, tenant, message, capabilities)
         if message.way == "resources":
             return send_one_by_one(client, message.bundle, capabilities)
+        if message.way == "hl7":
+            return (_by_hl7(context, tenant.id, message),)
         if message.way == "document":
             with context.database.begin(tenant.id) as db:
                 document = build_document(db, message)
@@ -135,6 +140,28 @@ def _sent(
             message = row
 
 
+def _by_hl7(context: Context, tenant_id: str, message: OutboxRow) -> str:
+    """Hands the message on to the HL7 v2 queue, which sends it until it is answered.
+
+    Raises NoWay for a patient whom no HL7 v2 message can name.
+    """
+    with context.database.begin(tenant_id) as db:
+        tenant = db.get_one(Tenant, tenant_id)
+        patient = db.get_one(PatientRow, message.patient_id)
+        try:
+            if message.kind == "session":
+                session = from_document(
+                    ExerciseSession, db.get_one(SessionRow, message.subject).document or {}
+                )
+                name = load_library()[session.exercise_id].name["en"]
+                row = queue_oru(db, tenant, patient, session, name, context.now())
+            else:
+                row = queue_mdm(db, tenant, patient, build_page(db, message), context.now())
+        except (NoDestination, NoRecordNumber) as error:
+            raise NoWay(f"hl7: {error}") from None
+        return f"{row.message_type} {row.control_id}"
+
+
 def _choose_way(
     context: Context, tenant: Tenant, message: OutboxRow, capabilities: Capabilities
 ) -> None:
@@ -144,6 +171,7 @@ def _choose_way(
     choice = choose(
         message.kind,  # type: ignore[arg-type]  # written from a MessageKind
         capabilities,
+        hl7=[kind for place in hl7_settings(tenant).destinations for kind in place.takes],
         allowed=tenant.practice.get("write_back", {}).get(message.kind, WAYS),
         refused=message.ways_refused,
     )

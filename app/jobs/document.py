@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import __version__
+from app.hl7.mdm import Author, Document
 from app.range_tests import change_since_last, stored_result
 from app.store import (
     OutboxRow,
@@ -37,26 +38,47 @@ def build_document(db: Session, message: OutboxRow) -> Resource:
     assert message.bundle is not None, "built before"
     patient = db.get_one(PatientRow, message.patient_id)
     reference = f"Patient/{patient.fhir_id}"
-    author, replaces = reference, None
-    if message.kind == "prescription":
-        row = db.get_one(ProgramRow, int(message.subject))
-        author = db.get_one(PractitionerRow, row.signed_by).fhir_user
-        summary = _program_summary(db, row, patient)
-        replaces = _document_of_the_version_before(db, row)
-    elif message.kind == "range_test":
-        summary = _range_summary(db, db.get_one(RangeTestRow, message.subject), patient)
-    else:
-        summary = _session_summary(db.get_one(SessionRow, message.subject), patient)
+    signer = _signer(db, message)
+    summary = _summary(db, message, patient)
     return document_reference(
         summary_pdf(summary),
         message.bundle,
         id=message.idempotency_key,
         patient=reference,
-        author=author,
+        author=reference if signer is None else signer.fhir_user,
         title=summary.title,
         created=summary.made_at,
-        replaces=replaces,
+        replaces=_document_of_the_version_before(db, message),
     )
+
+
+def build_page(db: Session, message: OutboxRow) -> Document:
+    """The page alone, for an interface engine."""
+    summary = _summary(db, message, db.get_one(PatientRow, message.patient_id))
+    signer = _signer(db, message)
+    return Document(
+        id=message.idempotency_key,
+        title=summary.title,
+        written_at=summary.made_at,
+        author=None if signer is None else Author(signer.family, signer.given, signer.npi),
+        pdf=summary_pdf(summary),
+    )
+
+
+def _signer(db: Session, message: OutboxRow) -> PractitionerRow | None:
+    """Who answers for what is sent; a session is the patient's own."""
+    if message.kind != "prescription":
+        return None
+    signed_by = db.get_one(ProgramRow, int(message.subject)).signed_by
+    return db.get_one(PractitionerRow, signed_by)
+
+
+def _summary(db: Session, message: OutboxRow, patient: PatientRow) -> Summary:
+    if message.kind == "prescription":
+        return _program_summary(db, db.get_one(ProgramRow, int(message.subject)), patient)
+    if message.kind == "range_test":
+        return _range_summary(db, db.get_one(RangeTestRow, message.subject), patient)
+    return _session_summary(db.get_one(SessionRow, message.subject), patient)
 
 
 def _program_summary(db: Session, row: ProgramRow, patient: PatientRow) -> Summary:
@@ -150,8 +172,11 @@ def _range_summary(db: Session, row: RangeTestRow, patient: PatientRow) -> Summa
     )
 
 
-def _document_of_the_version_before(db: Session, row: ProgramRow) -> str | None:
-    """Where the newest earlier version went as a document, if one did."""
+def _document_of_the_version_before(db: Session, message: OutboxRow) -> str | None:
+    """Where the newest earlier version of a program went as a document, if one did."""
+    if message.kind != "prescription":
+        return None
+    row = db.get_one(ProgramRow, int(message.subject))
     keys = [f"program:{row.program_id}:{version}" for version in range(1, row.version)]
     response = db.scalar(
         select(OutboxRow.response)

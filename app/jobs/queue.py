@@ -15,8 +15,11 @@ from sqlalchemy import or_, select
 
 from app.api.bulk import UNDER_WAY
 from app.context import Context
+from app.hl7.outbound import send_due
+from app.hl7.process import erase_due, process_waiting
 from app.jobs.bulk_export import make_export, remove_expired
 from app.jobs.deliver import deliver_due
+from app.jobs.hl7 import destinations_to_send, tenants_to_process
 from app.jobs.measure_range import measure_range_test
 from app.jobs.notify import notify_due, subscriptions_waiting
 from app.jobs.score import score_session
@@ -40,6 +43,7 @@ TALLY = "homestretch.tally"
 SEND_CHARGES = "homestretch.send_charges"
 MEASURE_RANGE = "homestretch.measure_range"
 EXPORT, NOTIFY = "homestretch.export", "homestretch.notify"
+HL7_PROCESS, HL7_SEND = "homestretch.hl7_process", "homestretch.hl7_send"
 
 # A recording still unmeasured after this long has lost its task (a restart, a dead worker).
 SCORE_LOST_AFTER = timedelta(minutes=10)
@@ -70,6 +74,12 @@ class JobQueue:
 
     def measure_range(self, tenant_id: str, test_id: str) -> None:
         self._send(MEASURE_RANGE, tenant_id, test_id)
+
+    def process_hl7(self, tenant_id: str) -> None:
+        self._send(HL7_PROCESS, tenant_id)
+
+    def send_hl7(self, tenant_id: str, destination: str) -> None:
+        self._send(HL7_SEND, tenant_id, destination)
 
     def _send(self, name: str, *arguments: object) -> None:
         try:
@@ -133,6 +143,14 @@ def make_celery(context: Context) -> Celery:
     def _export(tenant_id: str, export_id: str) -> None:
         make_export(context, tenant_id, export_id)
 
+    @celery.task(name=HL7_PROCESS, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
+    def _process_hl7(tenant_id: str) -> None:
+        process_waiting(context, tenant_id)
+
+    @celery.task(name=HL7_SEND, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
+    def _send_hl7(tenant_id: str, destination: str) -> None:
+        send_due(context, tenant_id, destination)
+
     @celery.task(name=SWEEP, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
     def _sweep() -> None:
         sweep(context, queue)
@@ -141,7 +159,8 @@ def make_celery(context: Context) -> Celery:
 
 
 def sweep(context: Context, queue: JobQueue) -> None:
-    """Enqueues whatever is due: messages, notices, recordings, months to tally, charges, exports.
+    """Enqueues whatever is due: messages to the EHR, notices, unmeasured recordings, months to
+    tally, charges, exports, HL7 v2 messages both ways.
 
     Exports whose time is over are removed at once.
     """
@@ -186,6 +205,13 @@ def sweep(context: Context, queue: JobQueue) -> None:
             ),
             execution_options=everywhere,
         ).all()
+        received_by = tenants_to_process(db)
+        destinations = destinations_to_send(db, now)
+    erase_due(context)
+    for tenant_id in received_by:
+        queue.process_hl7(tenant_id)
+    for tenant_id, destination in destinations:
+        queue.send_hl7(tenant_id, destination)
     for tenant_id, patient_id in {(row[0], row[1]) for row in (*messages, *notices)}:
         queue.deliver(tenant_id, patient_id)
     for tenant_id, export_id in exports:

@@ -15,6 +15,14 @@ from app.store.claims import (
 )
 from app.store.documents import from_document, to_document
 from app.store.facade import BulkExportRow, SubscriptionNoticeRow, SubscriptionRow
+from app.store.hl7 import (
+    Hl7InboundRow,
+    Hl7OutboundRow,
+    Hl7StrayRow,
+    PatientEventIsFinal,
+    PatientEventRow,
+    VisitRow,
+)
 from app.store.ledger_book import EpisodeRow, FactIsFinal, LedgerFactRow
 from app.store.outbox import OutboxRow
 from app.store.patient_month import (
@@ -44,9 +52,14 @@ __all__ = [
     "EpisodeRow",
     "EventIsFinal",
     "FactIsFinal",
+    "Hl7InboundRow",
+    "Hl7OutboundRow",
+    "Hl7StrayRow",
     "LaunchRow",
     "LedgerFactRow",
     "OutboxRow",
+    "PatientEventIsFinal",
+    "PatientEventRow",
     "PatientMonthChargeRow",
     "PatientMonthRow",
     "PatientRow",
@@ -59,6 +72,7 @@ __all__ = [
     "SubscriptionRow",
     "Tenant",
     "TenantMissing",
+    "VisitRow",
     "from_document",
     "mark_all_stale",
     "mark_stale",

@@ -18,15 +18,18 @@ from authlib.oauth2.rfc6749 import (
     TokenMixin,
     grants,
 )
+from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from authlib.oauth2.rfc7636 import CodeChallenge
+from authlib.oauth2.rfc7662 import IntrospectionEndpoint
+from authlib.oauth2.rfc9207 import IssuerParameter
 from authlib.oidc.core import AuthorizationCodeMixin as OpenIDCodeMixin
 from authlib.oidc.core import OpenIDCode, UserInfo
 from flask import Flask
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
-from sqlalchemy import CursorResult, Engine, Update, delete, select, update
+from sqlalchemy import CursorResult, Engine, Update, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -44,6 +47,7 @@ _LONGEST_ASSERTION_S = 360
 _PERSONAL_METHODS = [
     "none",
     "client_secret_basic",
+    "client_secret_post",
     JWTBearerClientAssertion.CLIENT_AUTH_METHOD,
 ]
 
@@ -134,10 +138,13 @@ class SmartAuthorization:
         self.server.init_app(app, query_client=self.clients.get, save_token=self._save_token)
         self.server.register_grant(
             _bound(_CodeGrant, self),
-            [CodeChallenge(required=True), _IdToken(self), _LaunchContext()],
+            [CodeChallenge(required=True), _IdToken(self), _LaunchContext(self.config)],
         )
-        self.server.register_grant(_bound(_RefreshGrant, self), [_LaunchContext()])
+        self.server.register_grant(_bound(_RefreshGrant, self), [_LaunchContext(self.config)])
         self.server.register_grant(_BackendGrant)
+        for endpoint in (_Revocation, _Introspection):
+            self.server.register_endpoint(_bound(endpoint, self))
+        self.server.register_extension(_Issuer(self.config.issuer))
         self.server.register_client_auth_method(
             JWTBearerClientAssertion.CLIENT_AUTH_METHOD, _Assertion(self)
         )
@@ -151,6 +158,13 @@ class SmartAuthorization:
         if row.audience != self.config.fhir_base:
             return None
         return Grant(parse_scopes(row.scope), row.patient, row.fhir_user)
+
+    def token_named(self, token: str) -> _Token | None:
+        """By its access or its refresh token."""
+        named = or_(TokenRow.access_token == token, TokenRow.refresh_token == token)
+        with Session(self.engine) as db:
+            row = db.scalar(select(TokenRow).where(named))
+        return None if row is None else _Token(row)
 
     def claim(self, statement: Update) -> bool:
         """Whether `statement` changed a row: of several at once, only one can."""
@@ -354,6 +368,9 @@ class _IdToken(OpenIDCode):  # type: ignore[misc]
 class _LaunchContext:
     """Adds the launch context to the token response (SMART 2.2, 2.1.5)."""
 
+    def __init__(self, config: SandboxConfig) -> None:
+        self._config = config
+
     def __call__(self, grant: Any) -> None:
         grant.register_hook("after_create_token_response", self._add)
 
@@ -365,6 +382,53 @@ class _LaunchContext:
         if user.encounter:
             token["encounter"] = user.encounter
         token["need_patient_banner"] = True
+        token["smart_style_url"] = f"{self._config.base_url}/sandbox-static/smart-style.json"
+
+
+class _Revocation(RevocationEndpoint):  # type: ignore[misc]
+    """Either token of a sign-in ends all of them."""
+
+    CLIENT_AUTH_METHODS: ClassVar = _PERSONAL_METHODS
+    authorization: SmartAuthorization
+
+    def query_token(self, token_string: str, token_type_hint: str | None) -> _Token | None:
+        return self.authorization.token_named(token_string)
+
+    def revoke_token(self, token: _Token, request: Any) -> None:
+        self.authorization.end_sign_in(token.row.family)
+
+
+class _Introspection(IntrospectionEndpoint):  # type: ignore[misc]
+    CLIENT_AUTH_METHODS: ClassVar = _PERSONAL_METHODS
+    authorization: SmartAuthorization
+
+    def query_token(self, token_string: str, token_type_hint: str | None) -> _Token | None:
+        return self.authorization.token_named(token_string)
+
+    def check_permission(self, token: _Token, client: Client, request: Any) -> bool:
+        return token.check_client(client)
+
+    def introspect_token(self, token: _Token) -> dict[str, Any]:
+        row = token.row
+        context = {"patient": row.patient, "fhirUser": row.fhir_user}
+        return {
+            "active": True,
+            "scope": row.scope,
+            "client_id": row.client_id,
+            "iss": self.authorization.config.issuer,
+            "exp": int(row.issued_at + row.expires_in),
+            **{name: value for name, value in context.items() if value},
+        }
+
+
+class _Issuer(IssuerParameter):  # type: ignore[misc]
+    """Answers of the authorization endpoint say whose they are (RFC 9207)."""
+
+    def __init__(self, issuer: str) -> None:
+        self._issuer = issuer
+
+    def get_issuer(self) -> str:
+        return self._issuer
 
 
 class _Assertion(JWTBearerClientAssertion):  # type: ignore[misc]
@@ -404,7 +468,8 @@ class _Assertion(JWTBearerClientAssertion):  # type: ignore[misc]
             if client.jwks is not None:
                 return KeySet.import_key_set({"keys": list(client.jwks["keys"])})
             if client.jwks_uri is not None:
-                return KeySet.import_key_set({"keys": list(get_json(client.jwks_uri)["keys"])})
+                published = get_json(client.jwks_uri, iss=client.jwks_uri)
+                return KeySet.import_key_set({"keys": list(published["keys"])})
         except (NoAnswer, JoseError, KeyError, TypeError, ValueError) as error:
             raise InvalidClientError(
                 description=f"The client's keys can't be read: {error}."

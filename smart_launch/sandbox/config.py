@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from smart_launch.sandbox.profiles import OPEN, Profile, profiles
@@ -15,7 +15,8 @@ class SandboxConfig:
 
     `faults` allows tests to make the FHIR API fail on purpose. `clients` are registered in
     addition to the application's own and take precedence over them. `profile` is the kind of EHR
-    that it is (`profiles.yaml`).
+    that it is (`profiles.yaml`). `tenant_id` is how the application calls this EHR, as in its
+    redirect URIs. `v1_scopes_only`: as servers of SMART 1.
     """
 
     base_url: str
@@ -24,6 +25,8 @@ class SandboxConfig:
     faults: bool = False
     clients: tuple[Client, ...] = ()
     profile: str = OPEN
+    tenant_id: str = "prairie"
+    v1_scopes_only: bool = False
 
     @property
     def fhir_base(self) -> str:
@@ -44,5 +47,8 @@ class SandboxConfig:
 
     def registered(self) -> dict[str, Client]:
         """Every registered client by its id."""
-        all_of_them = (*homestretch_clients(self.app_url), *self.clients)
-        return {client.client_id: client for client in all_of_them}
+        all_of_them = (*homestretch_clients(self.app_url, self.tenant_id), *self.clients)
+        return {
+            client.client_id: replace(client, v1_scopes_only=self.v1_scopes_only)
+            for client in all_of_them
+        }

@@ -95,6 +95,17 @@ def pages_blueprint(authorization: SmartAuthorization, store: FhirStore) -> Blue
         answer.headers["Cache-Control"] = "no-store"
         return answer
 
+    @pages.post("/auth/revoke")
+    def revoke() -> Response:
+        answer: Response = server.create_endpoint_response("revocation")
+        return answer
+
+    @pages.post("/auth/introspect")
+    def introspect() -> Response:
+        answer: Response = server.create_endpoint_response("introspection")
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
     @pages.route("/auth/authorize", methods=["GET", "POST"])
     def authorize() -> Response | str | tuple[str, int]:
         audience = request.args.get("aud", "").rstrip("/")
@@ -117,10 +128,10 @@ def pages_blueprint(authorization: SmartAuthorization, store: FhirStore) -> Blue
                 abort(400, "this client may not be launched from the EHR with these scopes")
             user = _launched(authorization, request.args["launch"], audience)
         elif request.method == "GET":
-            return _sign_in_page(store, client, None)
+            return _sign_in_page(store, client, scopes, None)
         elif not request.form.get("cancel"):
             if not secrets.compare_digest(request.form.get("pin", "").encode(), PIN.encode()):
-                return _sign_in_page(store, client, "The PIN is not right.")
+                return _sign_in_page(store, client, scopes, "The PIN is not right.")
             user = _signed_in(store, client, "launch/patient" in scopes, audience)
         # Without a user, Authlib sends `access_denied` back to the app.
         done: Response = server.create_authorization_response(grant_user=user, grant=grant)
@@ -160,17 +171,28 @@ def _launched(authorization: SmartAuthorization, launch_id: str, audience: str) 
 
 
 def _signed_in(store: FhirStore, client: Client, with_patient: bool, audience: str) -> GrantUser:
-    """The person in the form; a patient is the context of its own launch if that was asked."""
+    """The person in the form; the context, if asked for, is the patient or whom one chose."""
     kind = _kind(client)
     person = _chosen(store, kind, "person")["id"]
-    context = person if kind == "Patient" and with_patient else None
+    context = None
+    if with_patient:
+        context = person if kind == "Patient" else _chosen(store, "Patient", "patient")["id"]
     return GrantUser(f"{kind}/{person}", context, None, audience)
 
 
-def _sign_in_page(store: FhirStore, client: Client, problem: str | None) -> str | tuple[str, int]:
+def _sign_in_page(
+    store: FhirStore, client: Client, scopes: list[str], problem: str | None
+) -> str | tuple[str, int]:
     kind = _kind(client)
-    people = _people(store, kind)
-    page = render_template("sign_in.html", people=people, kind=kind, problem=problem, pin=PIN)
+    chooses = kind == "Practitioner" and "launch/patient" in scopes
+    page = render_template(
+        "sign_in.html",
+        people=_people(store, kind),
+        patients=_people(store, "Patient") if chooses else [],
+        kind=kind,
+        problem=problem,
+        pin=PIN,
+    )
     return (page, 401) if problem else page
 
 

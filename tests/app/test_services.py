@@ -8,10 +8,9 @@ import subprocess
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import psycopg
 import pytest
 from kombu import Connection
 from sqlalchemy import select, text
@@ -20,6 +19,7 @@ from app.config import Settings
 from app.context import open_context
 from app.demo import walk
 from app.demo.browser import wait_for
+from app.signing_keys import public_jwks
 from app.store import OutboxRow, PatientRow, Tenant, TenantMissing
 from app.store.base import Database
 from app.store.upgrade import is_current, upgrade
@@ -34,22 +34,6 @@ from tests.app.test_time_pages import (
     work,
 )
 from tests.conftest import World, service_url
-
-
-@pytest.fixture
-def postgresql() -> Iterator[str]:
-    """A database of its own on the server at POSTGRESQL_URL."""
-    server = service_url(
-        "POSTGRESQL_URL",
-        "postgresql://postgres@127.0.0.1:5432/postgres",
-        lambda url: psycopg.connect(url, connect_timeout=3).close(),
-    )
-    name = f"homestretch_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
-    yield server.rsplit("/", 1)[0].replace("postgresql://", "postgresql+psycopg://") + f"/{name}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[arg-type]
 
 
 def _broker(variable: str, default: str) -> str:
@@ -177,7 +161,8 @@ def test_generated_keys_survive_a_restart(tmp_path: object) -> None:
     first = open_context(Settings(data_dir=tmp_path))  # type: ignore[arg-type]
     second = open_context(Settings(data_dir=tmp_path))  # type: ignore[arg-type]
     assert first.keys.secret_key == second.keys.secret_key
-    assert first.keys.backend_key.thumbprint() == second.keys.backend_key.thumbprint()
+    now = first.now()
+    assert public_jwks(first.keys.signing, now) == public_jwks(second.keys.signing, now)
 
 
 def test_the_schedule_outlives_a_database_that_fails_for_a_while(

@@ -21,6 +21,7 @@ from app.store import OutboxRow, Tenant
 from app.write_back import WAYS, choose
 from fhir.capability import Capabilities
 from fhir.document_reference import read_structured_summary
+from tests.app.test_hl7_outbound import Engine, destination, running
 from tests.app.test_service import (
     PATIENT,
     count,
@@ -34,6 +35,7 @@ from tests.conftest import World
 from tests.fhir.r4 import r4_issues
 
 TYPES = ("CarePlan", "ServiceRequest", "Goal", "Observation", "DocumentReference", "Device")
+PAPER = "DocumentReference"
 KINDS: tuple[MessageKind, ...] = ("prescription", "session", "range_test")
 
 
@@ -54,12 +56,14 @@ def server(*creates: str, transaction: bool = False) -> Capabilities:
         ("session", server("Observation"), "resources"),
         ("session", server("DocumentReference", transaction=True), "document"),
         ("range_test", server("Observation", "DocumentReference"), "resources"),
+        ("range_test", server(), "hl7"),
+        ("session", server(), "hl7"),
     ],
 )
 def test_the_first_way_that_the_ehr_takes(
     kind: MessageKind, capabilities: Capabilities, way: str
 ) -> None:
-    assert choose(kind, capabilities).way == way
+    assert choose(kind, capabilities, hl7=["ORU^R01", "MDM^T02"]).way == way
 
 
 def test_an_ehr_that_takes_nothing_is_told_of_with_every_reason() -> None:
@@ -67,13 +71,14 @@ def test_an_ehr_that_takes_nothing_is_told_of_with_every_reason() -> None:
     assert choice.way is None
     assert choice.why == (
         "transaction: the EHR takes no Observation; resources: the EHR takes no Observation; "
-        "document: the EHR takes no DocumentReference"
+        "document: the EHR takes no DocumentReference; hl7: no HL7 v2 destination takes ORU^R01"
     )
 
 
 @given(
     kind=st.sampled_from(KINDS),
     creates=st.sets(st.sampled_from(TYPES)),
+    hl7=st.sets(st.sampled_from(["ORU^R01", "MDM^T02"])),
     transaction=st.booleans(),
     allowed=st.sets(st.sampled_from(WAYS)),
     refused=st.sets(st.sampled_from(WAYS)),
@@ -81,17 +86,18 @@ def test_an_ehr_that_takes_nothing_is_told_of_with_every_reason() -> None:
 def test_no_way_is_chosen_against_the_settings_or_a_refusal(
     kind: MessageKind,
     creates: set[str],
+    hl7: set[str],
     transaction: bool,
     allowed: set[str],
     refused: set[str],
 ) -> None:
     choice = choose(
-        kind, server(*creates, transaction=transaction), allowed=allowed, refused=refused
+        kind, server(*creates, transaction=transaction), hl7=hl7, allowed=allowed, refused=refused
     )
     assert choice.why
     if choice.way is not None:
         assert choice.way in allowed - refused
-        assert creates & {"Observation", "CarePlan", "DocumentReference"}
+        assert hl7 if choice.way == "hl7" else creates & {"Observation", "CarePlan", PAPER}
 
 
 # Every kind of EHR -------------------------------------------------------------------------------
@@ -180,6 +186,25 @@ def test_an_ehr_that_takes_nothing_leaves_messages_for_a_person_and_can_be_tried
     with world.context.database.begin(world.tenant_id) as db:
         ids = [row.id for row in set_aside(db)]
         assert try_again(db, ids, world.context.now()) == 2
+
+
+def test_an_interface_engine_takes_what_the_ehrs_api_does_not(
+    make_world: Callable[..., World], tmp_path: Path
+) -> None:
+    world = make_world(profile="read-only")
+    engine = Engine()
+    with running(engine) as port:
+        with world.context.database.begin(None) as db:
+            db.get_one(Tenant, world.tenant_id).hl7 = {"destinations": [destination(port)]}
+        do_the_main_job(world, tmp_path)
+        wait_for("both messages", lambda: len(engine.received) == 2, 30)
+    sent = messages(world)
+    assert {row.way for row in sent.values()} == {"hl7"}
+    assert {row.status for row in sent.values()} == {"delivered"}
+    kinds = {content.decode().split("|")[8] for content in engine.received}
+    assert kinds == {"MDM^T02^MDM_T02", "ORU^R01^ORU_R01"}
+    chart = walk.launch_chart(world.places, PATIENT).get(f"{world.places.app}/chart").text
+    assert "In the chart as a document: MDM^T02" in chart
 
 
 # One effect --------------------------------------------------------------------------------------

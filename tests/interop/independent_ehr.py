@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from app.demo.tenant import TENANT_ID
 from smart_launch.sandbox.seed import synthetic_resources
 from tests.fhir.r4 import node_flags
 
@@ -36,6 +37,7 @@ def independent_ehr(
         asked = {
             "port": port,
             "appUrl": app_url,
+            "tenant": TENANT_ID,
             "backendKeys": backend_keys,
             "resources": synthetic_resources(),
             "patient": patient,

@@ -18,6 +18,7 @@ from app.demo.walk import Places, send_video
 from app.ehr import backend_client
 from app.jobs.embedded import EmbeddedWorker
 from app.service import create_app
+from app.signing_keys import public_jwks
 from app.store import OutboxRow, Tenant
 from app.store.upgrade import upgrade
 from tests.conftest import free_port, serve
@@ -50,7 +51,7 @@ def meeting(tmp_path: Path) -> Iterator[Meeting]:
     serve(web)
     worker = EmbeddedWorker(context, app.extensions["homestretch_jobs"].celery)
     worker.start()
-    keys = context.keys.public_jwks()
+    keys = public_jwks(context.keys.signing, context.now())
     with independent_ehr(ehr_port, places.app, keys, PATIENT) as iss:
         register(context, iss)
         yield Meeting(context, places, iss)

@@ -19,6 +19,7 @@ from joserfc.jwk import ECKey, RSAKey
 from werkzeug.serving import make_server
 
 from smart_launch.backend_service import backend_token
+from smart_launch.client_authentication import KeyClient
 from smart_launch.sandbox.config import SandboxConfig
 from smart_launch.sandbox.profiles import OPEN
 from smart_launch.sandbox.registration import Client
@@ -45,13 +46,25 @@ def _clients() -> tuple[Client, ...]:
         ),
         Client(
             "with-secret",
-            (f"{APP}/launch/callback",),
+            (f"{APP}/launch/callback/prairie",),
             code_flow,
             _FULL_SCOPE,
             client_secret=SECRET,
         ),
         Client(
-            "with-key", (f"{APP}/launch/callback",), code_flow, _FULL_SCOPE, jwks={"keys": keys}
+            "with-key",
+            (f"{APP}/launch/callback/prairie",),
+            code_flow,
+            _FULL_SCOPE,
+            jwks={"keys": keys},
+        ),
+        Client(
+            "with-posted-secret",
+            (f"{APP}/launch/callback/prairie",),
+            code_flow,
+            _FULL_SCOPE,
+            client_secret=SECRET,
+            secret_method="client_secret_post",
         ),
     )
 
@@ -111,8 +124,9 @@ class Rest:
 def rest(sandbox: SandboxConfig) -> Rest:
     token = backend_token(
         f"{sandbox.base_url}/auth/token",
+        iss=sandbox.fhir_base,
         client_id="homestretch-backend",
-        key=BACKEND_KEY,
+        client=KeyClient(BACKEND_KEY),
         scope="system/*.cruds",
         now=datetime.now(UTC),
     )
@@ -125,6 +139,7 @@ class Told:
 
     base: str
     answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    headers: dict[str, dict[str, str]] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, str], dict[str, str]]] = field(default_factory=list)
 
     def answer(self, path: str, body: Any, status: int = 200) -> None:
@@ -147,6 +162,8 @@ def told() -> Iterator[Told]:
             status, content = server.answers.get(self.path, (404, b"not here"))
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
+            for name, value in server.headers.get(self.path, {}).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
 

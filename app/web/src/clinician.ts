@@ -3,6 +3,7 @@ import { startChartTimer } from "./chart_timer";
 import { watchConfirmForm } from "./confirm_time";
 import { submitOnce } from "./form_once";
 import { drawTrendPlot } from "./trend_plot";
+import { offerStorageAccess } from "./way_out";
 
 const timer = document.querySelector<HTMLElement>("[data-chart-timer]");
 if (timer) startChartTimer(timer, document.querySelector("[data-chart-timer-state]"));
@@ -12,3 +13,5 @@ for (const figure of document.querySelectorAll<HTMLElement>("[data-trend-plot]")
   drawTrendPlot(figure);
 }
 submitOnce();
+const ask = document.querySelector<HTMLButtonElement>("[data-storage-access]");
+if (ask) offerStorageAccess(ask, document.querySelector("[data-storage-access-message]"));

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.app.api.readers import CLIENTS, Reader, fill, system_reader
+from tests.app.api.readers import Reader, fill, system_reader, with_readers
 from tests.conftest import World, worlds
 
 
@@ -14,7 +14,7 @@ from tests.conftest import World, worlds
 def record(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """Two patients with programs and sessions; nobody may change it."""
     with worlds(tmp_path_factory.mktemp("record")) as make:
-        world = make(worker=False, clients=CLIENTS)
+        world = make(worker=False, ehr=with_readers)
         fill(world)
         yield world
 
@@ -30,7 +30,7 @@ def own_world(make_world: Callable[..., World]) -> Callable[..., World]:
     """Starts a world of a test's own, with the same clients."""
 
     def make(**options: object) -> World:
-        world: World = make_world(clients=CLIENTS, **options)
+        world: World = make_world(ehr=with_readers, **options)
         return world
 
     return make

@@ -64,6 +64,11 @@ CLIENTS = (
 )
 
 
+def with_readers(_places: object) -> dict[str, Any]:
+    """The sandbox EHR's settings that register these clients."""
+    return {"clients": CLIENTS}
+
+
 @dataclass(frozen=True)
 class Reader:
     """One client with a token, or without one."""

@@ -8,8 +8,6 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,9 +16,12 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 from sqlalchemy import select
 
-from app.api.access import grant_from_claims
+from app.api.access import grant_of
+from app.api.issuers import Issuers
 from app.api.problem import FhirProblem
 from app.store import Tenant
+from smart_launch.access_token import TokenFacts
+from smart_launch.key_sets import KeySets
 from smart_launch.sandbox.authorization import SmartAuthorization
 from smart_launch.sandbox.database import open_engine
 from tests.app.api.readers import (
@@ -164,14 +165,14 @@ def test_an_issuer_that_cannot_be_asked_is_a_503(own_world: Callable[..., World]
 
 def test_a_rotated_key_is_known_at_once(own_world: Callable[..., World]) -> None:
     world = own_world(worker=False)
+    clock = {"now": 0.0}
+    world.app.extensions["homestretch_issuers"] = Issuers(KeySets(monotonic_s=lambda: clock["now"]))
     before = system_reader(world).token
     assert status(world, before) == 200
     requests.post(f"{world.sandbox.fhir_base}/_faults/rotate", timeout=10).raise_for_status()
     after = system_reader(world).token
     assert status(world, after) == 401  # the keys were read a moment ago
-    now = world.context.now
-    later = replace(world.context, now=lambda: now() + timedelta(seconds=6))
-    world.app.extensions["homestretch"] = later
+    clock["now"] = 60.0
     assert status(world, after) == 200
     assert status(world, before) == 401
 
@@ -253,10 +254,9 @@ def test_a_patient_with_user_scopes_reads_the_own_record(record: World) -> None:
 
 
 def test_patient_scopes_without_a_patient_give_nothing() -> None:
-    for context in ({}, {"patient": 7}, {"patient": "../x"}, {"patient": ""}):
-        grant = grant_from_claims(
-            "t", {"scope": "patient/*.rs", "sub": "c", **context}, knows_practitioner=False
-        )
+    for patient in (None, 7, "../x", ""):
+        facts = TokenFacts("patient/*.rs", "c", patient, None)
+        grant = grant_of("t", facts, knows_practitioner=False)
         with pytest.raises(FhirProblem, match="do not allow"):
             grant.reach("Observation", "r")
 

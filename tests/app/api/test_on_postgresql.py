@@ -11,13 +11,11 @@ from tests.app.api.hooks import listening
 from tests.app.api.readers import SAMUEL, fill, patient_reader, report_session, system_reader
 from tests.app.api.test_bulk import exported
 from tests.app.api.test_subscriptions import subscribe, subscription, waiting
-from tests.app.test_services import postgresql  # noqa: F401  # a fixture
 from tests.conftest import World
 
 
 def test_reading_exporting_and_telling_work_on_postgresql(
-    own_world: Callable[..., World],
-    postgresql: str,  # noqa: F811
+    own_world: Callable[..., World], postgresql: str
 ) -> None:
     world = own_world(worker=False, database_url=postgresql)
     fill(world)

@@ -2,7 +2,7 @@
  * An EHR of parts that others wrote: authorization by oidc-provider, FHIR R4 by Medplum's router.
  *
  * Only the glue between HTTP and the two is here. What to serve comes as JSON on standard input:
- * {port, appUrl, backendKeys, resources, patient, practitioner}.
+ * {port, appUrl, tenant, backendKeys, resources, patient, practitioner}.
  */
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
@@ -45,8 +45,8 @@ const code = (client_id, redirect) => ({
 });
 const provider = new Provider(base, {
   clients: [
-    code("homestretch-clinician", "/launch/callback"),
-    code("homestretch-patient", "/portal/callback"),
+    code("homestretch-clinician", `/launch/callback/${asked.tenant}`),
+    code("homestretch-patient", `/portal/callback/${asked.tenant}`),
     {
       client_id: "homestretch-backend",
       redirect_uris: [],

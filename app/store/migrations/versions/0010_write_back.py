@@ -1,14 +1,14 @@
 """the way in which a message goes to the EHR
 
 Revision: 0010
-Follows: 0005
+Follows: 0009
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0010"
-down_revision = "0005"
+down_revision = "0009"
 branch_labels = None
 depends_on = None
 
