@@ -165,7 +165,7 @@ def _complete(*audiences: Role) -> Response:
         raise LaunchRefused("This answer belongs to another kind of launch.")
     granted = complete_launch(pending, request.args, context.now())
     tenant = _tenant(context, granted.iss)
-    client = FhirClient(tenant.iss, lambda refresh: granted.access_token)
+    client = FhirClient(tenant.iss, lambda refused: granted.access_token)
     response = redirect(url_for(_LANDING[audience]))
     with context.database.begin(tenant.id) as db:
         row = SignInRow(
