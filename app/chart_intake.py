@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -19,6 +20,8 @@ from fhir.patient import (
     read_patient,
     read_practitioner,
 )
+
+log = structlog.get_logger(__name__)
 
 # NUCC taxonomy prefixes to the ledger's provider kinds; the longest prefix decides.
 _PROVIDER_KINDS = {
@@ -95,8 +98,12 @@ def _billing(client: FhirClient, fhir_id: str) -> dict[str, Any]:
     """What claims need, as far as the granted scopes let it be read."""
     billing: dict[str, Any] = {}
     coverages = _searched(client, "Coverage", {"beneficiary": f"Patient/{fhir_id}"})
-    for coverage in coverages[:1]:
-        billing["coverage"] = asdict(read_coverage(coverage))
+    for coverage in coverages:
+        try:
+            billing["coverage"] = asdict(read_coverage(coverage))
+            break
+        except Unreadable as error:
+            log.warning("coverage_unreadable", why=str(error))
     conditions = _searched(client, "Condition", {"patient": fhir_id})
     if conditions:
         billing["diagnoses"] = list(read_diagnoses(conditions))
