@@ -67,8 +67,11 @@ def put_by_id(resource: Resource, full_url: str) -> Resource:
 
 
 def transaction(entries: Sequence[Mapping[str, Any]]) -> Resource:
-    """A transaction Bundle of `entries`."""
-    return checked({"resourceType": "Bundle", "type": "transaction", "entry": list(entries)})
+    """A transaction Bundle of `entries`, whose resources have been checked as they were made."""
+    bundle = {"resourceType": "Bundle", "type": "transaction"}
+    shells = [{key: entry[key] for key in entry if key != "resource"} for entry in entries]
+    checked({**bundle, "entry": shells})
+    return {**bundle, "entry": list(entries)}
 
 
 def locations(response: Mapping[str, Any]) -> tuple[str, ...]:
