@@ -23,7 +23,7 @@ def merged(previous: Mapping[str, Any] | None, current: Resource, ours: Resource
     """`current` with `ours` laid onto it; `previous` is what we sent last, if anything.
 
     The elements keep the order of `current`. Items of lists are the same where they share an
-    identifier, an extension url, a coding or a reference.
+    identifier, an extension url, a coding or a reference; a list of plain values is of a piece.
 
     Raises:
         ValueError: `current` and `ours` are of different types.
@@ -61,6 +61,8 @@ def _value(key: str, previous: Any, current: Any, ours: Any) -> Any:
         return ours
     if isinstance(ours, Mapping) and isinstance(current, Mapping):
         return _objects(previous if isinstance(previous, Mapping) else {}, current, ours)
+    if isinstance(ours, list) and not any(isinstance(item, Mapping) for item in ours):
+        return ours
     if isinstance(ours, list) and isinstance(current, list):
         return _lists(previous if isinstance(previous, list) else [], current, ours)
     # An equal number keeps the digits that it was written with.
@@ -104,6 +106,9 @@ def _names(item: Any) -> frozenset[tuple[str, str]]:
         names.append((item["system"], item["code"]))
     if isinstance(item.get("coding"), list):
         names += [name for coding in item["coding"] for name in _names(coding)]
+    for concept in (item.get("code"), item.get("measure")):
+        if isinstance(concept, Mapping):
+            names += _names(concept)
     for reference in (item.get("reference"), item.get("identifier")):
         if isinstance(reference, str):
             names.append(("reference", relative(reference) or reference))

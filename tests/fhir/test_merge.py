@@ -163,6 +163,25 @@ def test_an_element_that_we_know_nothing_of_is_never_touched(extra: dict[str, An
     assert {key: found[key] for key in extra} == extra
 
 
+def test_a_list_of_plain_values_is_ours_as_a_whole() -> None:
+    ours = {"resourceType": "ServiceRequest", "days": ["mon", "wed"]}
+    current = {"resourceType": "ServiceRequest", "days": ["mon", "sat"]}
+    assert merged(None, current, ours)["days"] == ["mon", "wed"]
+
+
+def test_a_target_is_known_again_by_its_measure_and_a_component_by_its_code() -> None:
+    measure = {"coding": [{"system": "s", "code": "pain"}]}
+    before = {"resourceType": "Goal", "target": [{"measure": measure, "dueDate": "2026-11-01"}]}
+    there = {
+        "resourceType": "Goal",
+        "target": [{"measure": {**measure, "text": "Pain"}, "dueDate": "2026-11-01"}],
+    }
+    ours = {"resourceType": "Goal", "target": [{"measure": measure, "dueDate": "2026-12-01"}]}
+    assert merged(before, there, ours)["target"] == [
+        {"measure": {**measure, "text": "Pain"}, "dueDate": "2026-12-01"}
+    ]
+
+
 def test_two_kinds_are_not_laid_onto_each_other() -> None:
     with pytest.raises(ValueError, match="Goal can't be laid onto a CarePlan"):
         merged(None, {"resourceType": "CarePlan"}, {"resourceType": "Goal"})
