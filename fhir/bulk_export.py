@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic, sleep
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import structlog
 
-from fhir.bundle import Resource
 from fhir.client import (
     Answer,
     FhirClient,
@@ -26,11 +25,14 @@ from fhir.client import (
     TooLarge,
     retry_after_s,
 )
-from fhir.wire import NotFhirJson, parse
+from fhir.wire import NotFhirJson, Resource, parse
 
 log = structlog.get_logger(__name__)
 
 NDJSON = "application/fhir+ndjson"
+
+# A server that asks for no pause at all is still not hammered.
+_LEAST_POLL_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,10 @@ def export(
     started = client.send(
         "GET", client.address(path), params=parameters, headers={"Prefer": "respond-async"}
     )
-    status_url = started.headers.get("Content-Location")
-    if started.status != 202 or not status_url:
+    location = started.headers.get("Content-Location")
+    if started.status != 202 or not location:
         raise FhirError("the server did not begin an export", status=started.status)
+    status_url = urljoin(f"{client.base.rstrip('/')}/", location)
     if not client.same_server(status_url):
         raise ForeignAddress("the status of the export lies on another host; not followed")
     try:
@@ -98,7 +101,8 @@ def _finished(client: FhirClient, status_url: str, policy: ExportPolicy) -> Answ
             asked = error.retry_after_s
             if error.status != 429 and asked is None:
                 raise
-        wait_s = min(asked if asked is not None else wait_s * 1.5, policy.most_poll_s)
+        wait_s = wait_s * 1.5 if asked is None else max(asked, min(policy.poll_s, _LEAST_POLL_S))
+        wait_s = min(wait_s, policy.most_poll_s)
         if monotonic() + wait_s > deadline:
             raise ServerUnavailable(
                 f"the export was not ready within {policy.deadline_s:g} s", retryable=True
@@ -110,18 +114,20 @@ def _resources(
     client: FhirClient, manifest: Mapping[str, Any], types: set[str], policy: ExportPolicy
 ) -> Iterator[Resource]:
     files = manifest.get("output")
-    if not isinstance(files, list):
-        raise FhirError("the export's manifest has no output")
+    if not isinstance(files, list) or not all(isinstance(file, dict) for file in files):
+        raise FhirError("the export's manifest has no list of files")
     if len(files) > policy.most_files:
         raise TooLarge(f"the export has more than {policy.most_files} files")
     if manifest.get("error"):
-        log.warning("export_incomplete", files=len(manifest["error"]))
+        log.warning("export_incomplete", why="the server lists files of errors")
     # All addresses are looked at before anything is fetched.
     token_needed = manifest.get("requiresAccessToken", True) is not False
-    checked = [(_checked(client, file, token_needed, policy), file) for file in files]
-    for url, file in checked:
-        if file.get("type") in types:
-            yield from _lines(client, url, file["type"], token_needed, policy)
+    checked = [
+        (_checked(client, file, token_needed, policy), str(file.get("type"))) for file in files
+    ]
+    for url, type_ in checked:
+        if type_ in types:
+            yield from _lines(client, url, type_, token_needed, policy)
 
 
 def _checked(
@@ -164,10 +170,15 @@ def _lines(
 def _split(pieces: Iterator[bytes], policy: ExportPolicy) -> Iterator[bytes]:
     """The lines, each as long as allowed."""
     size, rest = 0, b""
+    deadline = monotonic() + policy.deadline_s
     for piece in pieces:
         size += len(piece)
         if size > policy.most_file_bytes:
             raise TooLarge(f"a file of the export is larger than {policy.most_file_bytes} bytes")
+        if monotonic() > deadline:
+            raise ServerUnavailable(
+                f"a file of the export took longer than {policy.deadline_s:g} s", retryable=True
+            )
         *lines, rest = (rest + piece).split(b"\n")
         yield from lines
         if len(rest) > policy.most_line_bytes:

@@ -7,10 +7,11 @@ from typing import Any
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
+from fhir import wire
 from fhir.narrative import check_narratives
 from fhir.resources.R4B import get_fhir_model_class
 
-Resource = dict[str, Any]
+Resource = wire.Resource
 
 
 def checked(resource: Resource) -> Resource:

@@ -20,9 +20,8 @@ from requests.auth import AuthBase
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 from tenacity.wait import wait_exponential_jitter
 
-from fhir.bundle import Resource
 from fhir.operation_outcome import outcome_message
-from fhir.wire import NotFhirJson, parse, serialise
+from fhir.wire import NotFhirJson, Resource, parse, serialise
 
 JSON = "application/fhir+json"
 
@@ -139,11 +138,9 @@ class FhirClient:
         seen: set[str] = set()
         for _ in range(self.policy.most_pages):
             assert url is not None
-            bundle = self.send("GET", url, params=query).body
-            for entry in bundle.get("entry", ()):
-                if entry.get("search", {}).get("mode", "match") == "match":
-                    yield entry["resource"]
-            url, query = self._next(bundle), None
+            matches, following = _page(self.send("GET", url, params=query).body)
+            yield from matches
+            url, query = None if following is None else self._next(following), None
             if url is None:
                 return
             if url in seen:
@@ -211,7 +208,7 @@ class FhirClient:
         url = urljoin(f"{base}/", reference)
         parts, own = urlsplit(url), urlsplit(base)
         path = posixpath.normpath(unquote(parts.path))
-        inside = path == own.path or path.startswith(f"{own.path}/")
+        inside = f"{path}/".startswith(f"{unquote(own.path)}/")
         if (parts.scheme, parts.netloc) != (own.scheme, own.netloc) or not inside:
             raise ForeignAddress("an address leads away from the health system; not followed")
         return url
@@ -239,11 +236,8 @@ class FhirClient:
         with response:
             yield _pieces(response)
 
-    def _next(self, bundle: Mapping[str, Any]) -> str | None:
-        link = next((x["url"] for x in bundle.get("link", ()) if x.get("relation") == "next"), None)
-        if link is None:
-            return None
-        url: str = urljoin(self.base.rstrip("/") + "/", link)
+    def _next(self, link: str) -> str:
+        url = urljoin(self.base.rstrip("/") + "/", link)
         if not self.same_server(url):
             raise ForeignAddress("the server's next page leads to another host; not followed")
         return url
@@ -386,6 +380,20 @@ def retry_after_s(headers: Mapping[str, str]) -> float | None:
         return max(0.0, parsedate_to_datetime(header).timestamp() - time())
     except ValueError:
         return None
+
+
+def _page(bundle: Mapping[str, Any]) -> tuple[list[Resource], str | None]:
+    """The matches of one page, and the link to the next. Raises FhirError for no such page."""
+    try:
+        matches = [
+            dict(entry["resource"])
+            for entry in bundle.get("entry", ())
+            if entry.get("search", {}).get("mode", "match") == "match"
+        ]
+        links = [link["url"] for link in bundle.get("link", ()) if link.get("relation") == "next"]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise FhirError("the FHIR server's answer to a search is no Bundle of matches") from None
+    return matches, str(links[0]) if links else None
 
 
 def _pieces(response: requests.Response) -> Iterator[bytes]:

@@ -12,6 +12,9 @@ from collections.abc import Callable
 from json.encoder import encode_basestring_ascii
 from typing import Any
 
+# A resource as it is on the wire: a JSON object with a resourceType.
+Resource = dict[str, Any]
+
 
 class NotFhirJson(ValueError):
     """The content is not JSON as FHIR uses it; the message says why, without the content."""

@@ -191,6 +191,18 @@ def test_a_file_a_line_or_a_manifest_without_end_is_cut_off(exported: Export) ->
         run(exported, ExportPolicy(poll_s=0.01, most_files=1))
 
 
+@pytest.mark.parametrize("output", [None, 7, ["x"], [None]])
+def test_a_manifest_without_files_is_an_error_of_one_line(exported: Export, output: Any) -> None:
+    exported.manifest["output"] = output
+    with pytest.raises(FhirError, match="no list of files"):
+        run(exported)
+
+
+def test_a_status_may_be_told_relative_to_the_server(exported: Export) -> None:
+    exported.kick_off = (202, b"", {"Content-Location": "/status/1"})
+    assert run(exported) == ["a", "b", "c"]
+
+
 def test_a_file_that_unpacks_without_end_is_cut_off(exported: Export) -> None:
     plain = exported.answer
 

@@ -25,6 +25,7 @@ from fhir.document_reference import (
     document_reference,
     read_structured_summary,
 )
+from fhir.guide.examples import FUNCTION
 from fhir.progress_observation import adherence_observation, exercise_minutes_observation
 from fhir.questionnaire import questionnaire_resource, read_questionnaire
 from fhir.questionnaire_response import (
@@ -37,7 +38,7 @@ from rtm.adherence import Adherence
 from rtm.episode import Consent
 from rtm.outcomes import InvalidAnswers, OutcomeResponse
 from tests.fhir.r4 import r4_issues
-from tests.fhir.samples import FUNCTION, KNEE_SUM, text
+from tests.fhir.samples import KNEE_SUM, text
 
 AT = datetime(2026, 10, 6, 15, 30, tzinfo=UTC)
 PDF = b"%PDF-1.7\n%%EOF\n"

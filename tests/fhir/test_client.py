@@ -69,6 +69,13 @@ def test_a_next_page_on_another_host_is_not_followed(script: Script) -> None:
         list(client(script).search("Patient", {}))
 
 
+@pytest.mark.parametrize("entry", [[{"fullUrl": "x"}], ["x"], 7, [{"resource": None}]])
+def test_a_page_that_is_none_is_an_error_of_one_line(script: Script, entry: Any) -> None:
+    script.answers = [(200, {"resourceType": "Bundle", "entry": entry}, {})]
+    with pytest.raises(FhirError, match="no Bundle of matches"):
+        list(client(script).search("Patient", {}))
+
+
 def test_pages_that_lead_in_a_circle_end(script: Script) -> None:
     link = {"relation": "next", "url": f"{script.base}/Patient?page=2"}
     script.answers = [(200, {"link": [link]}, {})] * 3
