@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -27,6 +28,8 @@ from fhir.patient import (
     read_practitioner,
 )
 from smart_launch.scopes import Grant, parse_grant
+
+log = structlog.get_logger(__name__)
 
 # NUCC taxonomy prefixes to the ledger's provider kinds; the longest prefix decides.
 _PROVIDER_KINDS = {
@@ -187,9 +190,9 @@ def _named_only(db: Session, fhir_user: str, name: str | None) -> PractitionerRo
 def _billing(reader: LaunchReader, fhir_id: str, today: date) -> dict[str, Any]:
     """What claims need, as far as the granted scopes let it be read."""
     billing: dict[str, Any] = {}
-    coverages = reader.search("Coverage", {"beneficiary": f"Patient/{fhir_id}"})
+    coverages = _readable(reader.search("Coverage", {"beneficiary": f"Patient/{fhir_id}"}))
     if coverages:
-        coverage = coverage_to_bill([read_coverage(item) for item in coverages], today)
+        coverage = coverage_to_bill(coverages, today)
         billing["coverage"] = asdict(coverage) | {
             "start": coverage.start and coverage.start.isoformat(),
             "end": coverage.end and coverage.end.isoformat(),
@@ -198,6 +201,16 @@ def _billing(reader: LaunchReader, fhir_id: str, today: date) -> dict[str, Any]:
     if conditions:
         billing["diagnoses"] = list(read_diagnoses(conditions))
     return billing
+
+
+def _readable(coverages: Sequence[dict[str, Any]]) -> list[CoverageSummary]:
+    read = []
+    for coverage in coverages:
+        try:
+            read.append(read_coverage(coverage))
+        except Unreadable as error:
+            log.warning("coverage_unreadable", why=str(error))
+    return read
 
 
 def coverage_to_bill(coverages: Sequence[CoverageSummary], today: date) -> CoverageSummary:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from threading import Lock
 
 from app.context import Context
 from app.granted import scope_for
 from app.store import Tenant
 from app.tenant_clients import TenantMisconfigured, registered_client
+from fhir.access_token import AccessToken, SharedToken
 from fhir.capability import Capabilities, read_capabilities
 from fhir.client import FhirClient
 from smart_launch.backend_service import BackendToken, backend_token
 from smart_launch.client_authentication import PublicClient
 from smart_launch.discovery import discover
 
-# A token about to expire would fail in flight.
-_MARGIN = timedelta(seconds=30)
-
-_tokens: dict[tuple[str, str], BackendToken] = {}
+_tokens: dict[tuple[int, str, str], SharedToken] = {}
+_making = Lock()
 
 # House choice: an EHR changes what it takes with its releases; a quarter of an hour is soon enough.
 _CAPABILITIES_FOR = timedelta(minutes=15)
@@ -35,16 +35,19 @@ def capabilities_of(context: Context, client: FhirClient) -> Capabilities:
 
 
 def backend_client(context: Context, tenant: Tenant) -> FhirClient:
-    """A client that signs in as the service itself; its token is kept while it lasts."""
+    """A client that signs in as the service itself.
 
-    def token(refresh: bool) -> str:
-        key = (tenant.iss, tenant.backend_client_id)
-        kept = _tokens.get(key)
-        if kept is None or refresh or kept.expires_at - _MARGIN <= context.now():
-            kept = new_backend_token(context, tenant)
-            _tokens[key] = kept
-        return kept.access_token
+    Its token is kept while it lasts, and shared by all threads of this process.
+    """
 
+    def fetch() -> AccessToken:
+        granted = new_backend_token(context, tenant)
+        return AccessToken(granted.access_token, granted.expires_at)
+
+    # By context too: its key and clock are in the token's making.
+    key = (id(context), tenant.iss, tenant.backend_client_id)
+    with _making:
+        token = _tokens.setdefault(key, SharedToken(fetch, context.now))
     return FhirClient(tenant.iss, token)
 
 

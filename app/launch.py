@@ -225,7 +225,7 @@ def _complete(tenant_id: str, *audiences: Role) -> ResponseReturnValue:
     client = registered_client(context, tenant, CLIENT_OF_ROLE[audience])
     granted = complete_launch(pending, request.args, context.now(), client=client.authentication)
     reader = LaunchReader(
-        FhirClient(tenant.iss, lambda refresh: granted.access_token), parse_grant(granted.scope)
+        FhirClient(tenant.iss, lambda refused: granted.access_token), parse_grant(granted.scope)
     )
     style = _style(granted)
     response = redirect(url_for(_landing(audience, granted)))

@@ -60,14 +60,9 @@ def person_client(context: Context, tenant: Tenant, sign_in_id: str) -> FhirClie
 
     Its requests raise TokenRefused when the token ended and the EHR gives no new one.
     """
-    used: list[str] = []
-
-    def token(again: bool) -> str:
-        refused = used[-1] if again and used else None
-        used.append(_current_token(context, tenant, sign_in_id, refused))
-        return used[-1]
-
-    return FhirClient(tenant.iss, token)
+    return FhirClient(
+        tenant.iss, lambda refused: _current_token(context, tenant, sign_in_id, refused)
+    )
 
 
 def _current_token(context: Context, tenant: Tenant, sign_in_id: str, refused: str | None) -> str:

@@ -7,11 +7,12 @@ from typing import Any
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
+from fhir import wire
 from fhir.narrative import check_narratives
 from fhir.reference import relative_reference
 from fhir.resources.R4B import get_fhir_model_class
 
-Resource = dict[str, Any]
+Resource = wire.Resource
 
 
 def checked(resource: Resource) -> Resource:
@@ -68,8 +69,11 @@ def put_by_id(resource: Resource, full_url: str) -> Resource:
 
 
 def transaction(entries: Sequence[Mapping[str, Any]]) -> Resource:
-    """A transaction Bundle of `entries`."""
-    return checked({"resourceType": "Bundle", "type": "transaction", "entry": list(entries)})
+    """A transaction Bundle of `entries`, whose resources have been checked as they were made."""
+    bundle = {"resourceType": "Bundle", "type": "transaction"}
+    shells = [{key: entry[key] for key in entry if key != "resource"} for entry in entries]
+    checked({**bundle, "entry": shells})
+    return {**bundle, "entry": list(entries)}
 
 
 def locations(response: Mapping[str, Any]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from fhir import codes
 from fhir.bundle import Resource, checked, put_by_identifier, transaction, urn
 from fhir.codes import concept, identifier
 from fhir.goal import goal_resource, read_goal
-from fhir.meaning import Unreadable, understand
+from fhir.meaning import Unreadable, needed, reading, understand
 from fhir.narrative import bullets, generated, paragraph
 from fhir.parties import Parties
 from fhir.reference import relative_reference
@@ -73,15 +73,18 @@ def read_program(
         UnreadableProgram: an element of ours is missing.
         Unreadable: a modifier that is not known, or entered in error.
     """
-    for resource in (careplan, *service_requests, *goals):
+    for resource in (*service_requests, *goals):
         understand(resource)
-    try:
+    with reading(careplan, UnreadableProgram):
         facts = _extension(careplan, codes.PROGRAM_EXTENSION)
         program_id = _identifier(careplan, codes.PROGRAM_ID)
-        addressed = next(
-            reference
-            for reference in careplan["addresses"]
-            if reference.get("identifier", {}).get("system") == codes.ICD10CM
+        addressed = needed(
+            (
+                reference
+                for reference in careplan["addresses"]
+                if reference.get("identifier", {}).get("system") == codes.ICD10CM
+            ),
+            "the condition's code",
         )
         lines = [
             read_service_request(resource)
@@ -106,8 +109,6 @@ def read_program(
             start=date.fromisoformat(careplan["period"]["start"]),
             end=date.fromisoformat(careplan["period"]["end"]),
         )
-    except (KeyError, IndexError, StopIteration) as error:
-        raise UnreadableProgram(f"the CarePlan lacks {error or 'an element of ours'}") from None
 
 
 def proposed_careplan(
@@ -249,11 +250,12 @@ def _extension(resource: Mapping[str, Any], url: str) -> dict[str, Any]:
     for extension in resource.get("extension", ()):
         if extension["url"] == url:
             return {
-                part["url"]: next(v for k, v in part.items() if k.startswith("value"))
+                part["url"]: needed((v for k, v in part.items() if k.startswith("value")), "value")
                 for part in extension["extension"]
             }
     raise KeyError(url)
 
 
 def _identifier(resource: Mapping[str, Any], system: str) -> str:
-    return next(cast(str, i["value"]) for i in resource["identifier"] if i.get("system") == system)
+    found = (cast(str, i["value"]) for i in resource["identifier"] if i.get("system") == system)
+    return needed(found, system)

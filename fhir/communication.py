@@ -10,7 +10,7 @@ from typing import Any
 from fhir import codes
 from fhir.bundle import Resource
 from fhir.codes import concept, identifier
-from fhir.meaning import Unreadable, understand
+from fhir.meaning import Unreadable, reading
 
 
 class UnreadableMessage(Unreadable):
@@ -79,15 +79,14 @@ def read_communication(resource: Mapping[str, Any]) -> CareMessage:
         UnreadableMessage: no patient, sender, time or text, or it was not sent.
         Unreadable: a modifier that is not known, or entered in error.
     """
-    understand(resource)
-    if resource.get("status") == "not-done":
-        raise UnreadableMessage(f"the Communication is {resource['status']}")
-    texts = [
-        part["contentString"] for part in resource.get("payload", ()) if "contentString" in part
-    ]
-    if not texts:
-        raise UnreadableMessage("the Communication has no text")
-    try:
+    with reading(resource, UnreadableMessage):
+        if resource["status"] == "not-done":
+            raise UnreadableMessage("the Communication was not sent (not-done)")
+        texts = [part["contentString"] for part in resource["payload"] if "contentString" in part]
+        if not texts:
+            raise UnreadableMessage("the Communication has no text")
+        answered = (who.get("identifier", {}) for who in resource.get("inResponseTo", ()))
+        read = resource.get("received")
         return CareMessage(
             id=_own(resource.get("identifier", ())) or resource["id"],
             patient=resource["subject"]["reference"],
@@ -98,17 +97,9 @@ def read_communication(resource: Mapping[str, Any]) -> CareMessage:
             sent_at=datetime.fromisoformat(resource["sent"]),
             text="\n\n".join(texts),
             topic=resource.get("topic", {}).get("text"),
-            in_reply_to=_own(
-                answered["identifier"]
-                for answered in resource.get("inResponseTo", ())
-                if "identifier" in answered
-            ),
-            read_at=(
-                datetime.fromisoformat(resource["received"]) if "received" in resource else None
-            ),
+            in_reply_to=_own(answered),
+            read_at=None if read is None else datetime.fromisoformat(read),
         )
-    except KeyError as error:
-        raise UnreadableMessage(f"the Communication lacks {error}") from None
 
 
 def _own(identifiers: Any) -> str | None:

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast
 from fhir import codes
 from fhir.bundle import Resource
 from fhir.codes import concept, identifier
-from fhir.meaning import Unreadable, understand
+from fhir.meaning import Unreadable, needed, reading
 from rtm.episode import Consent
 
 
@@ -63,11 +63,13 @@ def read_consent(resource: Mapping[str, Any]) -> Consent:
         UnreadableConsent: an element of ours is missing, or the consent is not in force.
         Unreadable: a modifier that is not known, or entered in error.
     """
-    understand(resource)
-    if resource.get("status") != "active":
-        raise UnreadableConsent(f"the Consent is {resource.get('status', 'without status')}")
-    try:
-        extension = next(e for e in resource["extension"] if e["url"] == codes.CONSENT_EXTENSION)
+    with reading(resource, UnreadableConsent):
+        if resource["status"] != "active":
+            raise UnreadableConsent(f"the Consent is {resource['status']}, not active")
+        extension = needed(
+            (e for e in resource["extension"] if e["url"] == codes.CONSENT_EXTENSION),
+            "our consent-taking",
+        )
         parts = {
             part["url"]: part.get("valueCode", part.get("valueString"))
             for part in extension["extension"]
@@ -78,5 +80,3 @@ def read_consent(resource: Mapping[str, Any]) -> Consent:
             method=cast(Literal["verbal", "written", "electronic"], parts["method"]),
             text_version=parts.get("textVersion"),
         )
-    except (KeyError, StopIteration) as error:
-        raise UnreadableConsent(f"the Consent lacks {error or 'our extension'}") from None

@@ -15,7 +15,7 @@ from typing import Any
 from fhir import codes
 from fhir.bundle import Resource
 from fhir.codes import concept, identifier
-from fhir.meaning import Unreadable, understand
+from fhir.meaning import Unreadable, needed, reading
 from fhir.wire import parse, serialise
 
 PDF = "application/pdf"
@@ -95,24 +95,23 @@ def read_structured_summary(resource: Mapping[str, Any]) -> dict[str, Any]:
         UnreadableDocument: there is none, or it is not what its hash says.
         Unreadable: a modifier that is not known, or entered in error.
     """
-    understand(resource)
-    for content in resource.get("content", ()):
-        attachment = content.get("attachment", {})
-        if attachment.get("contentType") != FHIR_JSON or "data" not in attachment:
-            continue
-        try:
-            data = b64decode(attachment["data"], validate=True)
-            if "hash" in attachment and _hash(data) != attachment["hash"]:
-                raise UnreadableDocument("the structured summary differs from its hash")
-            found = parse(data)
-        except UnreadableDocument:
-            raise
-        except ValueError:
-            raise UnreadableDocument("the structured summary can't be decoded") from None
-        if isinstance(found, dict) and "resourceType" in found:
-            return found
-        raise UnreadableDocument("the structured summary is no FHIR resource")
-    raise UnreadableDocument("the DocumentReference holds no structured summary")
+    with reading(resource, UnreadableDocument):
+        attachment = needed(
+            (
+                content["attachment"]
+                for content in resource["content"]
+                if content["attachment"].get("contentType") == FHIR_JSON
+                and "data" in content["attachment"]
+            ),
+            "a structured summary within it",
+        )
+        data = b64decode(attachment["data"], validate=True)
+        if "hash" in attachment and _hash(data) != attachment["hash"]:
+            raise UnreadableDocument("the structured summary differs from its hash")
+        found: Any = parse(data)
+        if not isinstance(found, dict) or "resourceType" not in found:
+            raise UnreadableDocument("the structured summary is no FHIR resource")
+        return found
 
 
 def _attachment(content_type: str, data: bytes, title: str, created: datetime) -> dict[str, Any]:

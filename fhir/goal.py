@@ -9,6 +9,7 @@ from typing import Any, Literal
 from fhir import codes
 from fhir.bundle import Resource
 from fhir.codes import identifier, quantity
+from fhir.meaning import needed
 from rtm.program import Goal
 
 GoalUnit = Literal["deg", "score", "percent"]
@@ -42,7 +43,10 @@ def goal_resource(program_id: str, goal: Goal, patient: str, start: date) -> Res
 
 def read_goal(resource: Mapping[str, Any]) -> Goal:
     """The inverse of `goal_resource`. Raises KeyError for a missing element."""
-    own = next(i["value"] for i in resource["identifier"] if i.get("system") == codes.GOAL_ID)
+    own = needed(
+        (i["value"] for i in resource["identifier"] if i.get("system") == codes.GOAL_ID),
+        "our identifier",
+    )
     target = resource["target"][0]
     measure, comparison, value, unit = read_goal_target(target)
     return Goal(
@@ -68,11 +72,14 @@ def goal_target(
 
 
 def read_goal_target(target: Mapping[str, Any]) -> tuple[str, Comparison, float, GoalUnit]:
-    """The inverse of `goal_target`. Raises KeyError or StopIteration for a missing element."""
+    """The inverse of `goal_target`. Raises KeyError for a missing element."""
     at_least = "low" in target["detailRange"]
     value = target["detailRange"]["low" if at_least else "high"]
-    unit = next(name for name, (_, code) in _UNITS.items() if code == value["code"])
-    own = next(c["code"] for c in target["measure"]["coding"] if c.get("system") == codes.MEASURE)
+    unit = needed((u for u, (_, code) in _UNITS.items() if code == value["code"]), "a unit of ours")
+    own = needed(
+        (c["code"] for c in target["measure"]["coding"] if c.get("system") == codes.MEASURE),
+        "a measure of ours",
+    )
     return own, "at_least" if at_least else "at_most", float(value["value"]), unit
 
 

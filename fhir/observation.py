@@ -12,6 +12,7 @@ from fhir.bundle import Resource, create_once, put_by_id, put_by_identifier, tra
 from fhir.careplan import program_reference
 from fhir.codes import concept, identifier, quantity
 from fhir.device import SoftwareDevice, device_resource
+from fhir.meaning import reading
 from fhir.provenance import provenance_resource
 from rtm.session import Session
 
@@ -59,14 +60,20 @@ def session_bundle(
 
 
 def read_measures(observation: Mapping[str, Any]) -> dict[str, float | None]:
-    """The components of a parent Observation by measure; None where data is absent."""
+    """The components of a parent Observation by measure; None where data is absent.
+
+    Components of others are left out.
+
+    Raises:
+        Unreadable: a modifier that is not known, entered in error, or a value that is no number.
+    """
     measures: dict[str, float | None] = {}
-    for component in observation.get("component", ()):
-        name = next(
-            c["code"] for c in component["code"]["coding"] if c.get("system") == codes.MEASURE
-        )
-        value = component.get("valueQuantity", {}).get("value", component.get("valueInteger"))
-        measures[name] = None if value is None else float(value)
+    with reading(observation):
+        for component in observation.get("component", ()):
+            value = component.get("valueQuantity", {}).get("value", component.get("valueInteger"))
+            for coding in component["code"].get("coding", ()):
+                if coding.get("system") == codes.MEASURE:
+                    measures[coding["code"]] = None if value is None else float(value)
     return measures
 
 

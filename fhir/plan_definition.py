@@ -16,7 +16,7 @@ from fhir.bundle import Resource
 from fhir.careplan import proposed_careplan
 from fhir.codes import concept, fhir_id, identifier, own_name, quantity
 from fhir.goal import goal_target, read_goal_target
-from fhir.meaning import Unreadable, understand
+from fhir.meaning import Unreadable, needed, reading
 from fhir.parties import Parties
 from fhir.servicerequest import dose_extension, read_dose, repeat
 from fhir.translation import texts, translated
@@ -87,25 +87,29 @@ def read_plan_definition(resource: Mapping[str, Any]) -> Protocol:
         UnreadablePlan: an element of ours is missing, or an exercise is not of this library.
         Unreadable: a modifier that is not known.
     """
-    understand(resource)
-    try:
-        focus = next(
-            context["valueCodeableConcept"]
-            for context in resource["useContext"]
-            if context["code"]["code"] == "focus"
+    with reading(resource, UnreadablePlan):
+        focus = needed(
+            (
+                context["valueCodeableConcept"]["coding"][0]
+                for context in resource["useContext"]
+                if context["code"]["code"] == "focus"
+            ),
+            "the condition that it is for",
         )
         goals = {goal["id"]: goal for goal in resource.get("goal", ())}
         extensions = resource.get("extension", ())
         return Protocol(
-            id=next(i["value"] for i in resource["identifier"] if i.get("system") == PROTOCOL_ID),
+            id=needed(
+                (i["value"] for i in resource["identifier"] if i.get("system") == PROTOCOL_ID),
+                "our identifier",
+            ),
             title=texts(resource, "title"),
             region=resource["topic"][0]["text"],
-            condition_code=focus["coding"][0]["code"],
-            condition_display=focus["coding"][0]["display"],
-            guideline=next(
-                artifact["citation"]
-                for artifact in resource["relatedArtifact"]
-                if artifact["type"] == "citation"
+            condition_code=focus["code"],
+            condition_display=focus["display"],
+            guideline=needed(
+                (a["citation"] for a in resource["relatedArtifact"] if a["type"] == "citation"),
+                "its guideline",
             ),
             precautions=tuple(
                 _read_precaution(e) for e in extensions if e["url"] == codes.PRECAUTION_EXTENSION
@@ -115,10 +119,6 @@ def read_plan_definition(resource: Mapping[str, Any]) -> Protocol:
             ),
             phases=tuple(_read_phase(action, goals) for action in resource["action"]),
         )
-    except (KeyError, IndexError, StopIteration) as error:
-        raise UnreadablePlan(f"the PlanDefinition lacks {error or 'an element'}") from None
-    except ValueError as error:
-        raise UnreadablePlan(str(error)) from None
 
 
 def apply_plan(
@@ -259,7 +259,9 @@ def _precaution(precaution: Precaution) -> dict[str, Any]:
 def _read_precaution(extension: Mapping[str, Any]) -> Precaution:
     parts = extension["extension"]
     return Precaution(
-        text=next(texts(part, "valueString") for part in parts if part["url"] == "text"),
+        text=needed(
+            (texts(part, "valueString") for part in parts if part["url"] == "text"), "its text"
+        ),
         forbids=tuple(
             exercise_of(part["valueCanonical"]) for part in parts if part["url"] == "forbids"
         ),

@@ -8,6 +8,7 @@ from typing import Any, cast
 from fhir import codes
 from fhir.bundle import Resource
 from fhir.codes import fhir_id, identifier
+from fhir.meaning import needed, reading
 from fhir.translation import texts, translated
 from rtm.outcomes import Instrument, Item
 
@@ -64,23 +65,32 @@ def questionnaire_resource(instrument: Instrument) -> Resource:
 
 
 def read_questionnaire(resource: Mapping[str, Any]) -> Instrument:
-    """The inverse of `questionnaire_resource`. Raises KeyError or StopIteration where one of
-    our elements is missing."""
-    scoring = next(e for e in resource["extension"] if e["url"] == codes.FORM_EXTENSION)
-    rules = {part["url"]: part["valueCode"] for part in scoring["extension"]}
-    return Instrument(
-        id=next(
-            cast(str, i["value"])
-            for i in resource["identifier"]
-            if i.get("system") == codes.INSTRUMENT_ID
-        ),
-        version=resource["version"],
-        title=texts(resource, "title"),
-        items=tuple(_item(item) for item in resource["item"]),
-        scoring=rules["rule"],
-        better=rules["better"],
-        source=resource["copyright"],
-    )
+    """The inverse of `questionnaire_resource`.
+
+    Raises:
+        Unreadable: it is no outcome measure of ours, or has a modifier that is not known.
+    """
+    with reading(resource):
+        scoring = needed(
+            (e for e in resource["extension"] if e["url"] == codes.FORM_EXTENSION), "its scoring"
+        )
+        rules = {part["url"]: part["valueCode"] for part in scoring["extension"]}
+        return Instrument(
+            id=needed(
+                (
+                    cast(str, i["value"])
+                    for i in resource["identifier"]
+                    if i.get("system") == codes.INSTRUMENT_ID
+                ),
+                "our identifier",
+            ),
+            version=resource["version"],
+            title=texts(resource, "title"),
+            items=tuple(_item(item) for item in resource["item"]),
+            scoring=rules["rule"],
+            better=rules["better"],
+            source=resource["copyright"],
+        )
 
 
 def _item(resource: Mapping[str, Any]) -> Item:

@@ -9,7 +9,7 @@ from typing import Any, cast
 from fhir import codes
 from fhir.bundle import Resource, create_once, transaction, urn
 from fhir.codes import concept, identifier, own_name, quantity
-from fhir.meaning import Unreadable, understand
+from fhir.meaning import Unreadable, reading
 from fhir.questionnaire import questionnaire_url
 from rtm.outcomes import Instrument, OutcomeResponse
 
@@ -138,8 +138,7 @@ def read_questionnaire_response(resource: Mapping[str, Any]) -> OutcomeResponse:
         UnreadableResponse: an element of ours is missing or another type.
         Unreadable: a modifier that is not known, or entered in error.
     """
-    understand(resource)
-    try:
+    with reading(resource, UnreadableResponse):
         url, _, version = cast(str, resource["questionnaire"]).partition("|")
         own = resource["identifier"]
         if own["system"] != codes.OUTCOME_ID:
@@ -155,8 +154,6 @@ def read_questionnaire_response(resource: Mapping[str, Any]) -> OutcomeResponse:
                 for item in resource.get("item", ())
             },
         )
-    except (KeyError, IndexError, TypeError) as error:
-        raise UnreadableResponse(f"the QuestionnaireResponse lacks {error}") from None
 
 
 def _points(value: float) -> dict[str, Any]:

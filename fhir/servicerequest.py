@@ -8,6 +8,7 @@ from typing import Any, Literal, cast
 from fhir import codes
 from fhir.bundle import Resource
 from fhir.codes import concept, identifier
+from fhir.meaning import needed
 from fhir.parties import Parties
 from rtm.exercises import Side
 from rtm.program import EVERY_DAY, WEEKDAYS, Dose, PrescribedExercise, Program, Weekday
@@ -47,7 +48,7 @@ def read_service_request(resource: Mapping[str, Any]) -> PrescribedExercise:
     """The inverse of `service_request`. Raises KeyError for a missing element."""
     exercise = _code(resource["code"], codes.EXERCISE)
     side_code = _code(resource["bodySite"][0], codes.SNOMED)
-    side = next(name for name, (code, _) in codes.LATERALITY.items() if code == side_code)
+    side = needed((s for s, (code, _) in codes.LATERALITY.items() if code == side_code), "side")
     return PrescribedExercise(
         exercise_id=exercise,
         side=cast(Side, side),
@@ -59,9 +60,9 @@ def read_service_request(resource: Mapping[str, Any]) -> PrescribedExercise:
 def read_dose(extensions: Iterable[Mapping[str, Any]], timing_repeat: Mapping[str, Any]) -> Dose:
     """The dose in our `exercise-dose` extension and a Timing's `repeat`.
 
-    Raises KeyError or StopIteration for a missing element, InvalidDose for one out of bounds.
+    Raises KeyError for a missing element, InvalidDose for one out of bounds.
     """
-    extension = next(e for e in extensions if e["url"] == codes.DOSE_EXTENSION)
+    extension = needed((e for e in extensions if e["url"] == codes.DOSE_EXTENSION), "the dose")
     parts = {part["url"]: part for part in extension["extension"]}
     weekdays = cast("list[Weekday]", timing_repeat.get("dayOfWeek", list(EVERY_DAY)))
     return Dose(
@@ -100,4 +101,5 @@ def _bounds(program: Program) -> dict[str, Any]:
 
 
 def _code(concept_: Mapping[str, Any], system: str) -> str:
-    return next(cast(str, c["code"]) for c in concept_["coding"] if c.get("system") == system)
+    found = (cast(str, c["code"]) for c in concept_["coding"] if c.get("system") == system)
+    return needed(found, system)

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable
 from json.encoder import encode_basestring_ascii
 from typing import Any
+
+# A resource as it is on the wire: a JSON object with a resourceType.
+Resource = dict[str, Any]
 
 
 class NotFhirJson(ValueError):
@@ -62,32 +65,34 @@ def serialise(value: Any) -> bytes:
         ValueError: a number that JSON has not, as infinity.
         TypeError: a value that is none of JSON's.
     """
-    return "".join(_written(value)).encode("ascii")
+    parts: list[str] = []
+    _write(value, parts.append)
+    return "".join(parts).encode("ascii")
 
 
-def _written(value: Any) -> Iterator[str]:
+def _write(value: Any, write: Callable[[str], None]) -> None:
     if isinstance(value, str):
-        yield encode_basestring_ascii(value)
-    elif isinstance(value, Mapping):
+        write(encode_basestring_ascii(value))
+    elif isinstance(value, dict):
         mark = "{"
         for key, part in value.items():
-            yield f"{mark}{encode_basestring_ascii(key)}:"
-            yield from _written(part)
+            write(f"{mark}{encode_basestring_ascii(key)}:")
+            _write(part, write)
             mark = ","
-        yield "}" if mark == "," else "{}"
+        write("}" if mark == "," else "{}")
     elif isinstance(value, list | tuple):
         mark = "["
         for part in value:
-            yield mark
-            yield from _written(part)
+            write(mark)
+            _write(part, write)
             mark = ","
-        yield "]" if mark == "," else "[]"
+        write("]" if mark == "," else "[]")
     elif isinstance(value, ExactDecimal):
-        yield value.text
+        write(value.text)
     elif isinstance(value, float) and not math.isfinite(value):
         raise ValueError("JSON has no such number")
     else:
-        yield json.dumps(value)
+        write(json.dumps(value))
 
 
 def _number(text: str) -> float:

@@ -29,10 +29,12 @@ from app.store import (
     from_document,
 )
 from app.write_back import WAYS, choose
-from fhir.bundle import locations
+from fhir.bundle import Resource, locations
 from fhir.capability import Capabilities
 from fhir.careplan import prescription_bundle, read_program
-from fhir.client import FhirClient, FhirError, Forbidden, NotSupported
+from fhir.client import Conflict, FhirClient, FhirError, Forbidden, NotSupported
+from fhir.meaning import Unreadable
+from fhir.merge import merged_bundle
 from fhir.observation import session_bundle
 from fhir.one_by_one import found_or_made, send_one_by_one
 from fhir.parties import Parties
@@ -47,6 +49,10 @@ log = structlog.get_logger(__name__)
 
 # Longer than any delivery may take; a worker that dies holding a message frees it so.
 _LEASE = timedelta(minutes=5)
+_MOST_ASKED = timedelta(days=1)
+
+# How often a program is laid onto what the EHR holds before a person must look.
+_LOOKS = 3
 
 
 class NoWay(Exception):
@@ -104,7 +110,7 @@ def _attempt(context: Context, tenant_id: str, message: OutboxRow) -> bool:
         client = backend_client(context, tenant)
         places = _sent(context, tenant, stored, client)
         _note_delivered(context, tenant_id, message, client, places)
-    except (FhirError, LaunchRefused, ReadBackDiffers, NoWay) as error:
+    except (FhirError, LaunchRefused, ReadBackDiffers, Unreadable, NoWay) as error:
         return _note_failure(context, tenant_id, message, error)
     log.info("delivered", message=message.id, kind=message.kind, attempts=message.attempts)
     return True
@@ -131,7 +137,9 @@ def _sent(
                 document = build_document(db, message)
             return (found_or_made(client, document, capabilities),)
         try:
-            return locations(client.transaction(message.bundle))
+            with context.database.begin(tenant.id) as db:
+                before = _sent_before(db, message)
+            return locations(_transacted(client, message.bundle, before))
         except (Forbidden, NotSupported):
             with context.database.begin(tenant.id) as db:
                 row = db.get_one(OutboxRow, message.id)
@@ -182,6 +190,52 @@ def _choose_way(
         raise NoWay(choice.why)
 
 
+def _transacted(client: FhirClient, bundle: Resource, before: Resource | None) -> Resource:
+    """The transaction's response. Where an earlier one was sent, what others have added since
+    stays; what they add while we look makes it look again."""
+    if before is None:
+        return client.transaction(bundle)
+    for look in range(1, _LOOKS + 1):
+        try:
+            return client.transaction(merged_bundle(bundle, before, _current(client, bundle)))
+        except Conflict:
+            if look == _LOOKS:
+                raise
+    raise AssertionError("there is a last look")
+
+
+def _current(client: FhirClient, bundle: Resource) -> dict[str, Resource]:
+    """What the EHR holds of the bundle's resources, by fullUrl. Raises Conflict for doubles."""
+    found: dict[str, Resource] = {}
+    for entry in bundle["entry"]:
+        resource = entry["resource"]
+        own = resource["identifier"][0]
+        matches = client.search(
+            resource["resourceType"], {"identifier": f"{own['system']}|{own['value']}"}
+        )
+        for match in matches:
+            if entry["fullUrl"] in found:
+                raise Conflict(f"several {resource['resourceType']} there have our identifier")
+            found[entry["fullUrl"]] = match
+    return found
+
+
+def _sent_before(db: Session, message: OutboxRow) -> Resource | None:
+    """The bundle of the program's version before, if that went as a transaction as well."""
+    if message.kind != "prescription":
+        return None
+    earlier = _previous_row(db, db.get_one(ProgramRow, int(message.subject)))
+    if earlier is None:
+        return None
+    return db.scalar(
+        select(OutboxRow.bundle).where(
+            OutboxRow.kind == "prescription",
+            OutboxRow.subject == str(earlier.id),
+            OutboxRow.way.is_(None) | (OutboxRow.way == "transaction"),
+        )
+    )
+
+
 def _build(db: Session, message: OutboxRow) -> dict[str, Any]:
     patient = db.get_one(PatientRow, message.patient_id)
     names = {exercise.id: exercise.name["en"] for exercise in load_library()}
@@ -229,12 +283,16 @@ def _range_bundle(db: Session, row: RangeTestRow, patient: PatientRow) -> dict[s
 
 
 def _previous_version(db: Session, row: ProgramRow) -> Program | None:
-    earlier = db.scalar(
+    earlier = _previous_row(db, row)
+    return None if earlier is None else from_document(Program, earlier.document)
+
+
+def _previous_row(db: Session, row: ProgramRow) -> ProgramRow | None:
+    return db.scalar(
         select(ProgramRow).where(
             ProgramRow.program_id == row.program_id, ProgramRow.version == row.version - 1
         )
     )
-    return None if earlier is None else from_document(Program, earlier.document)
 
 
 def _careplan_reference(db: Session, row: ProgramRow) -> str | None:
@@ -297,7 +355,10 @@ def _note_failure(context: Context, tenant_id: str, message: OutboxRow, error: E
         row = db.get_one(OutboxRow, message.id)
         row.last_error, row.leased_until = str(error)[:500], None
         row.status = "stuck" if stuck else "pending"
-        row.next_attempt_at = next_attempt(context.now(), message.attempts)
+        row.next_attempt_at = max(
+            next_attempt(context.now(), message.attempts),
+            context.now() + _asked_to_wait(error),
+        )
     log.warning(
         "delivery_failed",
         message=message.id,
@@ -308,3 +369,9 @@ def _note_failure(context: Context, tenant_id: str, message: OutboxRow, error: E
         why=str(error)[:200],
     )
     return stuck
+
+
+def _asked_to_wait(error: Exception) -> timedelta:
+    """As the server asks (Retry-After), but never so long that nobody would notice."""
+    asked = error.retry_after_s if isinstance(error, FhirError) else None
+    return min(timedelta(seconds=asked or 0.0), _MOST_ASKED)

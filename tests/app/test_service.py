@@ -266,6 +266,34 @@ def test_delivering_again_changes_nothing_at_the_ehr(make_world: Callable[..., W
     assert len(list(client.search("CarePlan", {"patient": PATIENT}))) == 1
 
 
+def test_what_others_wrote_into_the_plan_survives_the_next_version(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(worker=False)
+    sign_program(world)
+    patient_id = one(world, OutboxRow).patient_id  # type: ignore[attr-defined]
+    deliver_due(world.context, world.tenant_id, patient_id)
+    with world.context.database.begin(None) as db:
+        tenant = db.get_one(Tenant, world.tenant_id)
+    client = backend_client(world.context, tenant)
+    (plan,) = client.search("CarePlan", {"patient": PATIENT})
+    note = {"text": "Discussed with the family."}
+    pathway = {"url": "https://ehr.example/pathway", "valueDecimal": 1.5}
+    client.change(
+        f"CarePlan/{plan['id']}",
+        lambda found: {**found, "note": [note], "extension": [*found["extension"], pathway]},
+    )
+    browser, page = open_program(world)
+    browser.submit(page, {"lines-0-sets": "5"})
+    deliver_due(world.context, world.tenant_id, patient_id)
+    (again,) = client.search("CarePlan", {"patient": PATIENT})
+    assert again["id"] == plan["id"]
+    assert again["note"] == [note]
+    assert pathway in again["extension"]
+    assert count(world, ProgramRow, ProgramRow.read_back_at.is_not(None)) == 2
+    assert count(world, OutboxRow, OutboxRow.status == "delivered") == 2
+
+
 def test_a_message_that_the_ehr_rejects_waits_for_a_person(
     make_world: Callable[..., World],
 ) -> None:

@@ -129,19 +129,6 @@ def as_stored(bundle: dict[str, Any]) -> list[dict[str, Any]]:
     return resources
 
 
-# Stratford P et al. Physiother Can 1995;47:258-263. The patient names the activities.
-FUNCTION = Instrument(
-    id="patient_specific_function",
-    version="1995",
-    title={"en": "Patient-Specific Functional Scale", "es": "Escala funcional del paciente"},
-    items=tuple(
-        Item(f"activity_{n}", {"en": f"Activity {n}", "es": f"Actividad {n}"}, 0, 10)
-        for n in (1, 2, 3)
-    ),
-    scoring="mean",
-    better="higher",
-    source="Stratford P et al. Physiother Can 1995;47:258-263",
-)
 KNEE_SUM = Instrument(
     id="knee_sum",
     version="1",

@@ -25,6 +25,7 @@ from fhir.document_reference import (
     document_reference,
     read_structured_summary,
 )
+from fhir.guide.examples import FUNCTION
 from fhir.progress_observation import adherence_observation, exercise_minutes_observation
 from fhir.questionnaire import questionnaire_resource, read_questionnaire
 from fhir.questionnaire_response import (
@@ -37,7 +38,7 @@ from rtm.adherence import Adherence
 from rtm.episode import Consent
 from rtm.outcomes import InvalidAnswers, OutcomeResponse
 from tests.fhir.r4 import r4_issues
-from tests.fhir.samples import FUNCTION, KNEE_SUM, text
+from tests.fhir.samples import KNEE_SUM, text
 
 AT = datetime(2026, 10, 6, 15, 30, tzinfo=UTC)
 PDF = b"%PDF-1.7\n%%EOF\n"
@@ -204,7 +205,7 @@ def test_a_document_that_was_damaged_is_not_read() -> None:
         read_structured_summary(resource)
     del attachment["hash"]
     attachment["data"] = "%%%"
-    with pytest.raises(UnreadableDocument, match="decoded"):
+    with pytest.raises(UnreadableDocument, match="another form"):
         read_structured_summary(resource)
 
 
@@ -213,7 +214,7 @@ def test_an_attachment_that_is_but_an_address_is_not_fetched() -> None:
     attachment = resource["content"][1]["attachment"]
     del attachment["data"]
     attachment["url"] = "http://192.0.2.1/summary"
-    with pytest.raises(UnreadableDocument, match="no structured summary"):
+    with pytest.raises(UnreadableDocument, match="a structured summary within it"):
         read_structured_summary(resource)
 
 

@@ -44,6 +44,12 @@ def test_nothing_active_is_left_of_a_foreign_narrative(hostile: str) -> None:
     assert names <= {"title"}, "no handler, no style, no address"
 
 
+@pytest.mark.parametrize("element", ["script", "style", "iframe", "svg", "object", "template"])
+def test_what_stands_within_something_active_goes_with_it(element: str) -> None:
+    safe = safe_div(f"<div><p>a</p><{element}>steal()</{element}><p>b</p></div>")
+    assert safe == f"<div {XHTML}><p>a</p><p>b</p></div>"
+
+
 def test_an_entity_of_a_document_type_is_text_and_fetches_nothing() -> None:
     hostile = (
         '<!DOCTYPE d [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">'

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from fhir.careplan import UnreadableProgram, prescription_bundle, read_program
 from fhir.device import SoftwareDevice
 from fhir.observation import read_measures, session_bundle
-from fhir.operation_outcome import outcome_message
 from fhir.parties import Parties
 from fhir.patient import MissingElement, read_diagnoses, read_patient
 from rtm.program import Program
@@ -199,12 +198,3 @@ def test_only_active_conditions_become_diagnoses() -> None:
     resolved = copy.deepcopy(conditions[0])
     resolved["clinicalStatus"]["coding"][0]["code"] = "resolved"
     assert read_diagnoses([resolved, *conditions]) == ("M17.11", "Z96.651")
-
-
-def test_an_operation_outcome_becomes_one_line() -> None:
-    outcome = {
-        "resourceType": "OperationOutcome",
-        "issue": [{"code": "invalid", "diagnostics": "bad status", "expression": ["X.status"]}],
-    }
-    assert outcome_message(outcome, "none") == "bad status (X.status)"
-    assert outcome_message("<html>", "none") == "none"

@@ -6,8 +6,9 @@ from datetime import datetime
 
 import pytest
 
+from fhir.guide.examples import FUNCTION
 from rtm.outcomes import InvalidAnswers, OutcomeResponse
-from tests.fhir.samples import FUNCTION, KNEE_SUM
+from tests.fhir.samples import KNEE_SUM
 
 
 def test_a_mean_and_a_sum_are_scored_on_their_scales() -> None:

@@ -99,7 +99,7 @@ def test_a_wrong_pin_signs_nobody_in(sandbox: SandboxConfig) -> None:
 
 def test_a_patients_token_reads_nobody_else(sandbox: SandboxConfig) -> None:
     context = patient_token(sandbox, "rosa-delgado")
-    fhir = FhirClient(sandbox.fhir_base, lambda refresh: context.access_token)
+    fhir = FhirClient(sandbox.fhir_base, lambda refused: context.access_token)
     assert fhir.read("Patient/rosa-delgado")["id"] == "rosa-delgado"
     with pytest.raises(Forbidden):
         fhir.read("Patient/ada-okafor")
