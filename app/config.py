@@ -30,6 +30,8 @@ class Settings(BaseSettings):
             `edits` in `data_dir` when unset.
         frame_ancestors: who may show any page in a frame; a tenant's own come on top.
         outbox_max_attempts: after so many failures a message waits for an operator.
+        export_hours: how long the files of a bulk export are kept.
+        hook_private_networks: whether subscribers' hooks may be in a private network.
     """
 
     model_config = SettingsConfigDict(
@@ -50,6 +52,8 @@ class Settings(BaseSettings):
     outbox_sweep_s: float = Field(default=15.0, gt=0)
     sign_in_hours: float = Field(default=8.0, gt=0)
     frame_ancestors: str = "'self'"
+    export_hours: float = Field(default=24.0, gt=0)
+    hook_private_networks: bool = False
 
     @field_validator("vault_keys", mode="before")
     @classmethod
@@ -78,6 +82,10 @@ class Settings(BaseSettings):
     @property
     def recordings_dir(self) -> Path:
         return self.data_dir / "recordings"
+
+    @property
+    def exports_dir(self) -> Path:
+        return self.data_dir / "exports"
 
     @property
     def effective_edits_dir(self) -> Path:

@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,7 +126,7 @@ def _series(content: bytes) -> LandmarkSeries:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as archive:
             text = archive.read(_MOST_PIECE_TEXT_BYTES + 1)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise SessionRefused(f"The piece is not compressed by gzip: {error}.") from None
     if len(text) > _MOST_PIECE_TEXT_BYTES:
         raise SessionRefused("The piece is too large when unpacked.")

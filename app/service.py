@@ -13,6 +13,9 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 
 from app import __version__, launch, sign_out
+from app.api.facade import facade
+from app.api.issuers import Issuers
+from app.api.openapi import api
 from app.assets import ViteAssets
 from app.billing_office.claim_views import office_claims
 from app.billing_office.views import office
@@ -51,7 +54,8 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
     )
     app.extensions["homestretch"] = context
     app.extensions["homestretch_jobs"] = JobQueue(make_celery(context))
-    CSRFProtect(app)
+    app.extensions["homestretch_issuers"] = Issuers()
+    csrf = CSRFProtect(app)
     parts = (
         launch.blueprint,
         sign_out.blueprint,
@@ -64,9 +68,12 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
         office,
         office_claims,
         operations,
+        api,
+        facade,
     )
     for part in parts:
         app.register_blueprint(part)
+    csrf.exempt(facade)  # bearer tokens only: a browser adds none by itself
     app.before_request(load_sign_in)
     app.after_request(_secure_headers(settings))
     app.register_error_handler(HTTPException, _http_error)

@@ -61,7 +61,7 @@ def verify_id_token(
             or from the future, by more than `LEEWAY_S`; keys unreachable or unusable.
     """
     try:
-        claims = _signed_claims(id_token, jwks_uri, iss, key_sets)
+        claims = signed_claims(id_token, jwks_uri, iss, key_sets)
         registry = jwt.JWTClaimsRegistry(
             now=int(now.timestamp()),
             leeway=LEEWAY_S,
@@ -86,21 +86,25 @@ def verify_id_token(
     )
 
 
-def _signed_claims(id_token: str, jwks_uri: str, iss: str, key_sets: KeySets) -> dict[str, Any]:
+def signed_claims(token: str, jwks_uri: str, iss: str, key_sets: KeySets) -> dict[str, Any]:
+    """The claims of a JWT of the EHR at `iss`, with the signature alone verified.
+
+    Raises JoseError, NoAnswer or ValueError.
+    """
     try:
-        return _decoded(id_token, key_sets.keys(jwks_uri, iss))
+        return _decoded(token, key_sets.keys(jwks_uri, iss))
     except (_KeyUnknown, BadSignatureError):
         rotated = key_sets.rotated(jwks_uri, iss)
         if rotated is None:
             raise
-        return _decoded(id_token, rotated)
+        return _decoded(token, rotated)
 
 
-def _decoded(id_token: str, keys: Sequence[PublicKey]) -> dict[str, Any]:
-    token = jwt.decode(
-        id_token, lambda signed: _key_of(signed.headers(), keys), algorithms=ALGORITHMS
+def _decoded(token: str, keys: Sequence[PublicKey]) -> dict[str, Any]:
+    decoded = jwt.decode(
+        token, lambda signed: _key_of(signed.headers(), keys), algorithms=ALGORITHMS
     )
-    return token.claims
+    return decoded.claims
 
 
 def _key_of(header: dict[str, Any], keys: Sequence[PublicKey]) -> PublicKey:

@@ -22,6 +22,8 @@ class Introspection:
     expires_at: datetime | None = None
     patient: str | None = None
     fhir_user: str | None = None
+    issuer: str | None = None
+    audience: tuple[str, ...] = ()
 
 
 def introspect(
@@ -57,12 +59,19 @@ def introspect(
         expires_at=_instant(answer.get("exp")),
         patient=_text(answer, "patient"),
         fhir_user=_text(answer, "fhirUser"),
+        issuer=_text(answer, "iss"),
+        audience=_texts(answer.get("aud")),
     )
 
 
 def _text(answer: dict[str, Any], name: str) -> str | None:
     value = answer.get(name)
     return value if isinstance(value, str) else None
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    values = value if isinstance(value, list) else [value]
+    return tuple(each for each in values if isinstance(each, str))
 
 
 def _instant(value: object) -> datetime | None:

@@ -6,6 +6,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -70,10 +71,13 @@ def sandbox(tmp_path: Path) -> Iterator[SandboxConfig]:
     server.server_close()
 
 
-@pytest.fixture
-def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
-    """Starts a world; arguments override its settings, `ehr` those of the sandbox EHR, and
-    `profile` says what kind of EHR that is."""
+@contextmanager
+def worlds(folder: Path) -> Iterator[Callable[..., World]]:
+    """Starts worlds in `folder`, and stops them at the end.
+
+    Arguments override a world's settings, `ehr` those of the sandbox EHR, and `profile` says what
+    kind of EHR that is.
+    """
     stops: list[Callable[[], None]] = []
 
     def make(
@@ -86,7 +90,7 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
         places = Places(f"http://127.0.0.1:{app_port}", f"http://127.0.0.1:{ehr_port}")
         settings = Settings(
             **{
-                "data_dir": tmp_path / "data",
+                "data_dir": folder / "data",
                 "public_url": places.app,
                 "outbox_sweep_s": 0.2,
                 **overrides,
@@ -95,7 +99,7 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
         context = open_context(settings)
         upgrade(context.database.engine)
         config = SandboxConfig(
-            places.ehr, places.app, tmp_path / "sandbox.db", faults=True, profile=profile
+            places.ehr, places.app, folder / "sandbox.db", faults=True, profile=profile
         )
         ehr_server = make_sandbox_server(replace(config, **ehr(places)), "127.0.0.1", ehr_port)
         app = create_app(context=context)
@@ -110,9 +114,17 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
         register(context, config.fhir_base)
         return World(places, context, app, config)
 
-    yield make
-    for stop in reversed(stops):
-        stop()
+    try:
+        yield make
+    finally:
+        for stop in reversed(stops):
+            stop()
+
+
+@pytest.fixture
+def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
+    with worlds(tmp_path) as make:
+        yield make
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ is sent again, and the receiver knows it by its control id: nothing is lost, not
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from app.billing_office.export import lock_counter, month_leaving, send
 from app.context import Context
 from app.hl7.mllp import Acknowledgment, MllpFailed
 from app.hl7.resend import send_until_answered
+from app.jobs.backoff import next_attempt
 from app.store import ChargeMessageRow, ClaimExportRow, Tenant
 from billing.claim_events import charge_answer_event
 
@@ -218,7 +218,9 @@ def _send(
         with context.database.begin(tenant_id) as db:
             row = db.get_one(ChargeMessageRow, message.id)
             row.leased_until, row.last_error = None, str(error)[:500]
-            row.next_attempt_at = _next_attempt(context.now(), row.attempts)
+            row.next_attempt_at = next_attempt(
+                context.now(), row.attempts, first_s=_FIRST_DELAY_S, most_s=_MOST_DELAY_S
+            )
         log.warning("charges_unanswered", message=message.id, attempts=message.attempts)
         raise
     with context.database.begin(tenant_id) as db:
@@ -256,9 +258,3 @@ def _left(context: Context, tenant_id: str) -> tuple[int, int]:
             )
         )
         return waiting_messages(db), leased or 0
-
-
-def _next_attempt(now: datetime, attempts: int) -> datetime:
-    """Exponential with jitter, as for the outbox."""
-    ceiling = min(_MOST_DELAY_S, _FIRST_DELAY_S * 2 ** (attempts - 1))
-    return now + timedelta(seconds=random.uniform(ceiling / 2, ceiling))

@@ -121,7 +121,7 @@ def act(claim_id: str, action: str) -> BaseResponse:
     return redirect(url_for("office_claims.claim", claim_id=shown))
 
 
-@office_claims.get("/file/<int:export_id>")
+@office_claims.get("/file/<int(max=2147483647):export_id>")
 @requires("biller")
 def file(export_id: int) -> Response:
     """A file that left, byte for byte."""
@@ -136,7 +136,7 @@ def file(export_id: int) -> Response:
         return response
 
 
-@office_claims.get("/patient/<int:patient_id>")
+@office_claims.get("/patient/<int(max=2147483647):patient_id>")
 @requires("biller")
 def patient(patient_id: int) -> str:
     """One patient's claims, and who certified the plan of care."""
@@ -155,7 +155,7 @@ def patient(patient_id: int) -> str:
         )
 
 
-@office_claims.post("/patient/<int:patient_id>/certification")
+@office_claims.post("/patient/<int(max=2147483647):patient_id>/certification")
 @requires("biller")
 def certification(patient_id: int) -> BaseResponse:
     """Records who certified the plan of care and when, or corrects such a record."""

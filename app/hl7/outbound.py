@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from app.hl7.framing import framed
 from app.hl7.mllp import Acknowledgment, MllpFailed, MllpUnreachable, send
 from app.hl7.settings import Destination, InvalidHl7Settings, OutboundType, hl7_settings
 from app.hl7.tls import TlsFilesUnusable, client_tls
+from app.jobs.backoff import next_attempt
 from app.store import Hl7OutboundRow, Tenant
 
 log = structlog.get_logger(__name__)
@@ -207,7 +207,9 @@ def _note_unanswered(
             row.state, row.sent_at = "failed" if gives_up else "sent", context.now()
         row.leased_until = None
         row.last_error = str(error)[:500]
-        row.next_attempt_at = _next_attempt(context.now(), message.attempts)
+        row.next_attempt_at = next_attempt(
+            context.now(), message.attempts, first_s=_FIRST_DELAY_S, most_s=_MOST_DELAY_S
+        )
     log.warning(
         "hl7_unanswered",
         message=message.id,
@@ -217,9 +219,3 @@ def _note_unanswered(
         why=str(error)[:200],
     )
     return gives_up
-
-
-def _next_attempt(now: datetime, attempts: int) -> datetime:
-    """Exponential with jitter, as for the outbox."""
-    ceiling = min(_MOST_DELAY_S, _FIRST_DELAY_S * 2 ** (attempts - 1))
-    return now + timedelta(seconds=random.uniform(ceiling / 2, ceiling))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -16,6 +15,7 @@ from app.ehr import backend_client, capabilities_of
 from app.hl7.outbound import NoDestination
 from app.hl7.settings import hl7_settings
 from app.hl7.write_back import NoRecordNumber, queue_mdm, queue_oru
+from app.jobs.backoff import next_attempt
 from app.jobs.document import DEVICE, build_document, build_page
 from app.range_tests import change_since_last, stored_result
 from app.store import (
@@ -49,7 +49,6 @@ log = structlog.get_logger(__name__)
 
 # Longer than any delivery may take; a worker that dies holding a message frees it so.
 _LEASE = timedelta(minutes=5)
-_FIRST_DELAY_S, _MOST_DELAY_S = 5.0, 3600.0
 _MOST_ASKED = timedelta(days=1)
 
 # How often a program is laid onto what the EHR holds before a person must look.
@@ -357,7 +356,7 @@ def _note_failure(context: Context, tenant_id: str, message: OutboxRow, error: E
         row.last_error, row.leased_until = str(error)[:500], None
         row.status = "stuck" if stuck else "pending"
         row.next_attempt_at = max(
-            _next_attempt(context.now(), message.attempts),
+            next_attempt(context.now(), message.attempts),
             context.now() + _asked_to_wait(error),
         )
     log.warning(
@@ -376,9 +375,3 @@ def _asked_to_wait(error: Exception) -> timedelta:
     """As the server asks (Retry-After), but never so long that nobody would notice."""
     asked = error.retry_after_s if isinstance(error, FhirError) else None
     return min(timedelta(seconds=asked or 0.0), _MOST_ASKED)
-
-
-def _next_attempt(now: datetime, attempts: int) -> datetime:
-    """Exponential with full jitter, so that messages held back together don't return together."""
-    ceiling = min(_MOST_DELAY_S, _FIRST_DELAY_S * 2 ** (attempts - 1))
-    return now + timedelta(seconds=random.uniform(ceiling / 2, ceiling))

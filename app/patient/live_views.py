@@ -95,7 +95,7 @@ def _report(session_id: str, document: Any) -> tuple[SessionReport, int]:
             pain=Pain(int(document["pain_before"]), int(document["pain_after"])),
             repetitions_reported=int(document["counted"]),
         ), int(document["pieces"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise SessionRefused(f"The session's report is not complete: {error}.") from None
 
 

@@ -14,6 +14,7 @@ from app.store.claims import (
     CounterRow,
 )
 from app.store.documents import from_document, to_document
+from app.store.facade import BulkExportRow, SubscriptionNoticeRow, SubscriptionRow
 from app.store.hl7 import (
     Hl7InboundRow,
     Hl7OutboundRow,
@@ -37,6 +38,7 @@ from app.store.tenant import Tenant, tenant_by_iss
 __all__ = [
     "ALL_TENANTS",
     "Base",
+    "BulkExportRow",
     "ChargeApprovalRow",
     "ChargeMessageRow",
     "ClaimEventRow",
@@ -66,6 +68,8 @@ __all__ = [
     "RangeTestRow",
     "SessionRow",
     "SignInRow",
+    "SubscriptionNoticeRow",
+    "SubscriptionRow",
     "Tenant",
     "TenantMissing",
     "VisitRow",

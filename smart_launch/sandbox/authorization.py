@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
 from uuid import uuid4
 
+import flask
 from authlib.integrations.flask_oauth2 import AuthorizationServer
-from authlib.oauth2.rfc6749 import InvalidClientError, InvalidGrantError, TokenMixin, grants
+from authlib.oauth2.rfc6749 import (
+    InvalidClientError,
+    InvalidGrantError,
+    InvalidRequestError,
+    TokenMixin,
+    grants,
+)
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from authlib.oauth2.rfc7636 import CodeChallenge
@@ -46,11 +54,15 @@ _PERSONAL_METHODS = [
 
 @dataclass(frozen=True)
 class GrantUser:
-    """Who signed in, in which context. `family` ties the tokens of this sign-in together."""
+    """Who signed in, in which context, for which FHIR API (`audience`).
+
+    `family` ties the tokens of this sign-in together.
+    """
 
     fhir_user: str
     patient: str | None
     encounter: str | None
+    audience: str
     family: str = field(default_factory=lambda: str(uuid4()))
 
     def get_user_id(self) -> str:
@@ -122,6 +134,7 @@ class SmartAuthorization:
             "refresh_token": 3600,
             "client_credentials": 300,
         }
+        app.config["OAUTH2_ACCESS_TOKEN_GENERATOR"] = self._new_access_token
         self.server.init_app(app, query_client=self.clients.get, save_token=self._save_token)
         self.server.register_grant(
             _bound(_CodeGrant, self),
@@ -141,6 +154,8 @@ class SmartAuthorization:
         with Session(self.engine) as db:
             row = db.get(TokenRow, access_token)
         if row is None or _Token(row).is_revoked() or _Token(row).is_expired():
+            return None
+        if row.audience != self.config.fhir_base:
             return None
         return Grant(parse_scopes(row.scope), row.patient, row.fhir_user)
 
@@ -187,10 +202,41 @@ class SmartAuthorization:
                     patient=user.patient if user else None,
                     encounter=user.encounter if user else None,
                     family=user.family if user else str(uuid4()),
+                    audience=user.audience if user else self._asked_audience(),
                     issued_at=time.time(),
                     expires_in=token["expires_in"],
                 )
             )
+
+    def _new_access_token(self, client: Client, grant_type: str, user: Any, scope: str) -> str:
+        """Opaque for the FHIR API here; a JWT for another, which can't look into our database."""
+        audience = user.audience if user else self._asked_audience()
+        if audience == self.config.fhir_base:
+            return secrets.token_urlsafe(32)
+        lifetimes = flask.current_app.config["OAUTH2_TOKEN_EXPIRES_IN"]
+        now = int(time.time())
+        claims = {
+            "iss": self.config.issuer,
+            "aud": audience,
+            "sub": user.fhir_user if user else client.client_id,
+            "client_id": client.client_id,
+            "scope": scope or "",
+            "iat": now,
+            "exp": now + lifetimes[grant_type],
+            "jti": str(uuid4()),
+        }
+        if user:
+            claims["fhirUser"] = f"{self.config.fhir_base}/{user.fhir_user}"
+            if user.patient:
+                claims["patient"] = user.patient
+        return jwt.encode({"alg": "RS256", "typ": "at+jwt", "kid": self.key.kid}, claims, self.key)
+
+    def _asked_audience(self) -> str:
+        """Of a client without a user: its `resource` (RFC 8707), else the FHIR API here."""
+        audience = flask.request.form.get("resource", self.config.fhir_base).rstrip("/")
+        if not self.config.serves(audience):
+            raise InvalidRequestError("resource names no FHIR API of this server")
+        return audience
 
     def _signing_key(self) -> RSAKey:
         with Session(self.engine) as db, db.begin():
@@ -225,6 +271,7 @@ class _CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc]
                     auth_time=int(time.time()),
                     expires_at=time.time() + _CODE_LIFETIME_S,
                     family=user.family,
+                    audience=user.audience,
                 )
             )
 
@@ -247,7 +294,7 @@ class _CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc]
 
     def authenticate_user(self, authorization_code: _Code) -> GrantUser:
         row = authorization_code.row
-        return GrantUser(row.fhir_user, row.patient, row.encounter, row.family)
+        return GrantUser(row.fhir_user, row.patient, row.encounter, row.audience, row.family)
 
     def generate_token(self, **options: Any) -> dict[str, Any]:
         """A refresh token is for those who asked to stay (SMART 2.2, 3.3)."""
@@ -271,7 +318,7 @@ class _RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc]
 
     def authenticate_user(self, credential: _Token) -> GrantUser:
         row = credential.row
-        return GrantUser(row.fhir_user or "", row.patient, row.encounter, row.family)
+        return GrantUser(row.fhir_user or "", row.patient, row.encounter, row.audience, row.family)
 
     def issue_token(self, user: GrantUser, refresh_token: _Token) -> dict[str, Any]:
         """The old token ends before the new one is made: of two requests at once, one wins."""

@@ -41,6 +41,10 @@ class SandboxConfig:
     def issuer(self) -> str:
         return self.base_url
 
+    def serves(self, audience: str) -> bool:
+        """Whether tokens are made for `audience`: the FHIR API here, or the application's own."""
+        return audience == self.fhir_base or audience.startswith(f"{self.app_url}/fhir/")
+
     def registered(self) -> dict[str, Client]:
         """Every registered client by its id."""
         all_of_them = (*homestretch_clients(self.app_url, self.tenant_id), *self.clients)

@@ -131,12 +131,13 @@ def test_what_has_not_come_is_named_and_nothing_is_lost(device: Device, tmp_path
     ("content", "why"),
     [
         (b"no gzip", "not compressed by gzip"),
+        (gzip.compress(b"{}")[:10] + b"\xff" * 20, "not compressed by gzip"),
         (gzip.compress(b"no json"), "not JSON"),
         (gzip.compress(b"{}"), "lacks"),
         (gzip.compress(b" " * 9_000_000), "too large when unpacked"),
         (b"\x1f\x8b" + b"0" * MOST_PIECE_BYTES, "may have"),
     ],
-    ids=["not gzip", "not JSON", "not a series", "a bomb", "too large"],
+    ids=["not gzip", "damaged", "not JSON", "not a series", "a bomb", "too large"],
 )
 def test_what_is_no_piece_is_refused(device: Device, content: bytes, why: str) -> None:
     answer = device.put(0, content)
@@ -169,6 +170,7 @@ def test_an_id_that_could_lead_elsewhere_is_refused(
         {"started_at": "yesterday"},
         {"pieces": 0},
         {"counted": "many"},
+        {"counted": float("inf")},
     ],
 )
 def test_a_report_that_is_not_whole_is_refused(
