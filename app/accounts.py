@@ -9,11 +9,12 @@ from decimal import Decimal
 from typing import Any, cast, get_args
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import func, literal, select
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.rtm_book import read_episodes, read_ledgers
 from app.store import (
+    LONGEST_ENTRY,
     ClaimExportRow,
     ClaimLineRow,
     LedgerFactRow,
@@ -26,6 +27,7 @@ from billing.payers import MEDICARE, UNKNOWN_PAYER, load_payers
 from rtm.episode import Episode
 from rtm.ledger import Ledger, ProviderKind, TimeEntry
 
+_ENTITIES: tuple[Entity, ...] = get_args(Entity)
 # The claim filing type of Medicare in the Source of Payment Typology (PHDSC/NAHDO).
 _MEDICARE_TYPES = ("1", "11", "111", "12", "MEDICARE")
 
@@ -80,8 +82,8 @@ def billing_entity(practice: dict[str, Any]) -> Entity:
         UnknownEntity: the record names none of them.
     """
     entity = practice.get("entity", "private_practice")
-    if entity not in get_args(Entity):
-        known = ", ".join(get_args(Entity))
+    if entity not in _ENTITIES:
+        known = ", ".join(_ENTITIES)
         raise UnknownEntity(
             f"the health system's record names the entity {entity!r}; known: {known}"
         )
@@ -157,6 +159,8 @@ def busy_times(
             (other.npi == own.npi)
             & (other.patient_id != own.patient_id)
             & (other.began_at < own.ended_at)
+            # Says nothing new, but bounds what is looked at where years of entries are.
+            & (other.began_at > _longest_before(db, own.began_at))
             & (other.ended_at > own.began_at),
         )
         .where(own.patient_id.in_(patient_ids))
@@ -179,6 +183,13 @@ def busy_times(
         if entry_id is not None:
             busy.setdefault(patient_id, []).append(BusyTime(entry_id, npi, began_at, ended_at))
     return busy
+
+
+def _longest_before(db: Session, instant: InstrumentedAttribute[datetime | None]) -> Any:
+    """No entry is longer (`LONGEST_ENTRY`), so none that began before it reaches `instant`."""
+    if db.get_bind().dialect.name == "sqlite":
+        return func.datetime(instant, f"-{LONGEST_ENTRY.total_seconds()} seconds")
+    return instant - literal(LONGEST_ENTRY)
 
 
 def _provider_kinds(db: Session, episodes: Any) -> dict[str, ProviderKind]:

@@ -6,6 +6,7 @@ Errors are one line on stderr: exit 2 for bad input, 1 for a failure.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -219,8 +220,14 @@ def claims() -> None:
     help="The file; of further receivers beside it, as claims-2.837 beside claims.837.",
 )
 @click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
-def claims_export(month: str, format_: str, out: Path, tenant_id: str | None) -> None:
+@click.option(
+    "--workers", type=click.IntRange(1), help="Processes for many patients; else one a core."
+)
+def claims_export(
+    month: str, format_: str, out: Path, tenant_id: str | None, workers: int | None
+) -> None:
     """Write the month's claims; a charge leaves once, the same export again gives the same."""
+    from app.billing_office.close import WorkerDied
     from app.billing_office.export import ExportRefused, export_month
 
     if not out.parent.is_dir():
@@ -228,9 +235,13 @@ def claims_export(month: str, format_: str, out: Path, tenant_id: str | None) ->
     with _database_errors():
         context = _migrated_context()
         try:
-            done = export_month(context, _only_tenant(context, tenant_id), month, format_)
+            tenant = _only_tenant(context, tenant_id)
+            workers = workers or os.cpu_count() or 1
+            done = export_month(context, tenant, month, format_, workers=workers)
         except ExportRefused as error:
             raise CliError(str(error)) from None
+        except WorkerDied as error:
+            raise CliFailure(str(error)) from None
     paths = [_numbered(out, number) for number in range(1, len(done.files) + 1)]
     for path, file in zip(paths, done.files, strict=True):
         _write(path, file.data)

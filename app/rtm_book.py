@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
@@ -19,7 +19,8 @@ from app.store import (
     PatientRow,
     PractitionerRow,
     Tenant,
-    from_document,
+    as_text,
+    json_reader,
     mark_stale,
     to_document,
 )
@@ -73,13 +74,14 @@ def current_episode(db: Session, patient_id: int) -> Episode | None:
 def read_episodes(db: Session, patient_ids: Sequence[int]) -> dict[int, list[Episode]]:
     """The episodes of each patient who has any, the newest last."""
     rows = db.execute(
-        select(EpisodeRow.patient_id, EpisodeRow.document)
+        select(EpisodeRow.patient_id, as_text(EpisodeRow.document))
         .where(EpisodeRow.patient_id.in_(patient_ids))
         .order_by(EpisodeRow.recorded_at)
     )
+    read = json_reader(Episode)
     episodes: dict[int, list[Episode]] = {}
-    for patient_id, document in rows:
-        episodes.setdefault(patient_id, []).append(from_document(Episode, document))
+    for patient_id, text in rows:
+        episodes.setdefault(patient_id, []).append(read(text))
     return episodes
 
 
@@ -97,7 +99,7 @@ def read_ledgers(
         select(
             LedgerFactRow.episode_id,
             LedgerFactRow.kind,
-            LedgerFactRow.document,
+            as_text(LedgerFactRow.document),
             LedgerFactRow.recorded_at,
             LedgerFactRow.recorded_by,
         )
@@ -106,8 +108,11 @@ def read_ledgers(
     )
     if recorded_until is not None:
         query = query.where(LedgerFactRow.recorded_at <= recorded_until)
-    for episode_id, kind, document, recorded_at, recorded_by in db.execute(query):
-        fact: Any = from_document(_KINDS[kind], document)
+    readers: dict[str, Callable[[str], Any]] = {
+        kind: json_reader(fact) for kind, fact in _KINDS.items()
+    }
+    for episode_id, kind, text, recorded_at, recorded_by in db.execute(query):
+        fact = readers[kind](text)
         if isinstance(fact, TimeEntry) and fact.author is None:
             fact = _by_its_recorder(fact, recorded_by, recorded_at)
         facts[episode_id][kind].append(fact)

@@ -26,7 +26,6 @@ from rtm.ledger import (
     Ledger,
     ProviderKind,
     TimeEntry,
-    histories,
     is_time_of,
     seconds_of,
     without_overlap,
@@ -135,7 +134,7 @@ def read_time_book(db: Session, patient_id: int) -> TimeBook | None:
 
 def time_book(db: Session, episode_id: str, ledger: Ledger) -> TimeBook:
     """The book of an episode whose ledger was read already."""
-    found, _ = histories(ledger)
+    found, _ = ledger.histories
     rows = db.execute(
         select(LedgerFactRow.id, LedgerFactRow.recorded_at, LedgerFactRow.recorded_by).where(
             LedgerFactRow.episode_id == episode_id

@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Literal
 from zoneinfo import ZoneInfo
 
 from rtm.episode import Episode
-from rtm.ledger import Ledger, ProviderKind
+from rtm.ledger import CountableFacts, Interaction, Ledger, ProviderKind, countable
 
 DateOfService = Literal["last_day", "threshold_day", "range"]
 DistinctModifier = Literal["59", "XE", "XP", "XS", "XU"]
@@ -126,6 +127,25 @@ class Account:
     entity: Entity = "private_practice"
     practitioner_kind: ProviderKind | None = None
     ordered_on: date | None = None
+
+    @cached_property
+    def talk_days(self) -> Mapping[str, date]:
+        """The patient's own date of each interaction by id, corrections included."""
+        replaced = [
+            correction.replacement
+            for correction in self.ledger.corrections
+            if isinstance(correction.replacement, Interaction)
+        ]
+        return {
+            talk.id: talk.at.astimezone(self.time_zone).date()
+            for talk in (*self.ledger.interactions, *replaced)
+            if talk.at.tzinfo is not None
+        }
+
+    @cached_property
+    def countable(self) -> CountableFacts:
+        """The facts that may be counted on `as_of`, whether or not they are this account's."""
+        return countable(self.ledger, self.as_of, self.talk_days.items())
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import lru_cache
 
 from billing.account import Account, Block, BusyTime, OtherService
 from billing.rules import ExcludedActivity, Rules, RuleSet
@@ -14,7 +15,6 @@ from rtm.ledger import (
     Interaction,
     ProviderKind,
     TimeEntry,
-    countable,
 )
 
 # Their work is therapy and needs a therapy plan of care; without one, the month is blocked whole.
@@ -38,8 +38,7 @@ class Attributed:
 
 def attribute(account: Account, rules: Rules) -> Attributed:
     """The facts inside the episode, of the right people and of work that counts."""
-    local = _talk_days(account)
-    facts = countable(account.ledger, account.as_of, local.items())
+    local, facts = account.talk_days, account.countable
     blocked = [_unusable("ledger", p.fact_id, p.why) for p in facts.problems]
     facts, outside = _inside_the_episode(account, facts, local)
     time, not_counted = _counted_time(account, rules, facts.time)
@@ -63,46 +62,31 @@ def attribute(account: Account, rules: Rules) -> Attributed:
     )
 
 
-def _talk_days(account: Account) -> dict[str, date]:
-    """The patient's own date of each interaction, corrections included."""
-    replaced = [
-        correction.replacement
-        for correction in account.ledger.corrections
-        if isinstance(correction.replacement, Interaction)
-    ]
-    return {
-        talk.id: talk.at.astimezone(account.time_zone).date()
-        for talk in (*account.ledger.interactions, *replaced)
-        if talk.at.tzinfo is not None
-    }
-
-
 def _inside_the_episode(
-    account: Account, facts: CountableFacts, talk_day: dict[str, date]
+    account: Account, facts: CountableFacts, talk_day: Mapping[str, date]
 ) -> tuple[CountableFacts, list[Block]]:
+    first, last = account.episode.span(account.time_zone)
+
     def inside(day: date) -> bool:
-        return account.episode.covers(day, account.time_zone)
+        return first <= day <= last
 
     recorded = [day.local_date for day in facts.days]
     recorded += [entry.local_date for entry in (*facts.time, *facts.unconfirmed)]
     recorded += [talk_day[talk.id] for talk in facts.interactions]
-    outside = sorted({day.isoformat() for day in recorded if not inside(day)})
     blocked = []
-    if outside:
-        first = account.episode.counts_from(account.time_zone)
+    if recorded and not (inside(min(recorded)) and inside(max(recorded))):
+        outside = sorted({day.isoformat() for day in recorded if not inside(day)})
         why = f"recorded before consent and start ({first}) or after the end: {', '.join(outside)}"
         source = "house policy: consent precedes monitoring, and an episode ends at discharge"
         blocked.append(Block("RTM", "outside_episode", why, {"days": outside}, source))
-    return (
-        replace(
+        facts = replace(
             facts,
             days=tuple(day for day in facts.days if inside(day.local_date)),
             time=tuple(entry for entry in facts.time if inside(entry.local_date)),
             unconfirmed=tuple(e for e in facts.unconfirmed if inside(e.local_date)),
             interactions=tuple(t for t in facts.interactions if inside(talk_day[t.id])),
-        ),
-        blocked,
-    )
+        )
+    return facts, blocked
 
 
 def _counted_time(
@@ -121,17 +105,18 @@ def _counted_time(
 
 
 def _not_counted(account: Account, rule_set: RuleSet, entry: TimeEntry) -> Block | None:
-    facts = {"entry": entry.id, "date": entry.local_date.isoformat(), "seconds": entry.seconds}
     activity = excluded_activity(rule_set, entry.activity)
+    why = _wrong_person(account, rule_set, entry.by, entry.npi, entry.supervised_by)
+    plan = account.episode.therapy_plan
+    outside_plan = plan is None and entry.by in THERAPISTS
+    counts = entry.by in rule_set.providers.minutes_count[plan] or outside_plan
+    if activity is None and why is None and counts:
+        return None
+    facts = {"entry": entry.id, "date": entry.local_date.isoformat(), "seconds": entry.seconds}
     if activity is not None:
         rule_id = f"{rule_set.id}.activities.{activity.id}"
         return Block("RTM", rule_id, f"{entry.id}: {activity.why}", facts, activity.source)
     rule, source = f"{rule_set.id}.providers", rule_set.providers.source
-    why = _wrong_person(account, rule_set, entry.by, entry.npi, entry.supervised_by)
-    plan = account.episode.therapy_plan
-    outside_plan = plan is None and entry.by in THERAPISTS
-    if why is None and (entry.by in rule_set.providers.minutes_count[plan] or outside_plan):
-        return None
     why = why or f"minutes of {entry.by} do not count under a {plan} plan"
     return Block("RTM", rule, f"{entry.id}: {why}", facts, source)
 
@@ -161,7 +146,7 @@ def _wrong_person(
 
 
 def _counted_talks(
-    account: Account, rules: Rules, talks: Iterable[Interaction], talk_day: dict[str, date]
+    account: Account, rules: Rules, talks: Iterable[Interaction], talk_day: Mapping[str, date]
 ) -> tuple[tuple[Interaction, ...], list[Block]]:
     counted, blocked = [], []
     for talk in talks:
@@ -178,15 +163,17 @@ def _counted_talks(
 
 def excluded_activity(rule_set: RuleSet, activity: str) -> ExcludedActivity | None:
     """The excluded kind of work that `activity` begins with, word by word, or None."""
-    words = f"{' '.join(re.findall('[a-z]+', activity.lower()))} "
-    return next(
-        (
-            excluded
-            for excluded in rule_set.excluded_activities
-            if any(words.startswith(f"{name} ") for name in excluded.names)
-        ),
-        None,
-    )
+    words = _words(activity)
+    for excluded in rule_set.excluded_activities:
+        if words.startswith(excluded.openings):
+            return excluded
+    return None
+
+
+@lru_cache(maxsize=1024)
+def _words(activity: str) -> str:
+    """The words in lower case, each followed by one space."""
+    return f"{' '.join(re.findall('[a-z]+', activity.lower()))} "
 
 
 def _visits(

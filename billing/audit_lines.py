@@ -34,7 +34,7 @@ from billing.management import (
 from billing.payers import UNKNOWN_PAYER, PayerProfile, Payers
 from billing.rules import CodeRule, Rules, RuleSet
 from billing.tally import tally
-from rtm.ledger import Correction, Fact, Interaction, MonitoredDay, Stretch, TimeEntry, histories
+from rtm.ledger import Correction, Fact, Interaction, MonitoredDay, Stretch, TimeEntry
 
 
 @dataclass(frozen=True)
@@ -288,7 +288,7 @@ def _not_counted(
     counted |= {talk.id for talk in contacts}
     of_month = rule.period == "month"
     seconds = _counted_seconds(counting, charge) if of_month else {}
-    for history in histories(counting.account.ledger)[0]:
+    for history in counting.account.ledger.histories[0]:
         fact = history.standing or history.first
         if not charge.first <= counting.day_of(fact) <= charge.last or fact.id in counted:
             continue

@@ -45,7 +45,6 @@ from rtm.ledger import (
     Ledger,
     MonitoredDay,
     TimeEntry,
-    histories,
 )
 
 FORMAT = "homestretch-audit-packet-1"
@@ -78,7 +77,7 @@ def audit_packet(
         lines.append(shown)
         # A void repeats what it takes back, which the facts need not give any more.
         findings += differences if claim.frequency != "8" else ()
-    now, problems = histories(account.ledger)
+    now, problems = account.ledger.histories
     records = _records(account, now, then.ledger, known, evidence.sessions)
     lines = [_with_later(account, line, records) for line in lines]
     records = [_with_lines(account, record, lines) for record in records]
@@ -155,7 +154,7 @@ def _records(
     sessions: Mapping[str, DeviceSession],
 ) -> list[FactRecord]:
     """A record for each fact of the ledger, in the order of dates."""
-    stood = {history.first.id: history for history in histories(then)[0]}
+    stood = {history.first.id: history for history in then.histories[0]}
     records = [_record(history, stood.get(history.first.id), known, sessions) for history in now]
     records += [_twin(fact, known) for fact in _twins(account.ledger)]
     return _labelled(sorted(records, key=lambda record: _order(account, record.original)))

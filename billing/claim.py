@@ -6,12 +6,16 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 # A professional claim carries twelve diagnoses, a line points at four (X12 005010X222A1, 2300 HI
 # and 2400 SV107).
 MOST_DIAGNOSES = 12
 MOST_POINTERS = 4
+
+# The separators and what is no printable letter.
+_NOT_ON_THE_WIRE = str.maketrans(dict.fromkeys((*"*~:^", *map(chr, range(32)), "\x7f"), " "))
 
 Severity = Literal["hold", "warn"]
 
@@ -30,16 +34,19 @@ class ScrubFinding:
     severity: Severity = "hold"
 
 
+@lru_cache(maxsize=4096)
 def on_the_wire(text: str) -> str:
     """Upper-case ASCII without the separators: the basic character set of X12.
 
     Letters lose their accents; what has no ASCII letter is lost (the scrubber finds what is lost
     whole).
     """
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
-    return re.sub(r"\s+", " ", re.sub(r"[*~:^]|[^ -~]", " ", plain)).upper().strip()
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    return " ".join(text.translate(_NOT_ON_THE_WIRE).split()).upper()
 
 
+@lru_cache(maxsize=4096)
 def is_npi(value: str) -> bool:
     """Whether `value` has ten digits and the right check digit.
 

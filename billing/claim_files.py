@@ -7,21 +7,29 @@ from dataclasses import dataclass, replace
 
 from billing.claim_model import Claim
 from billing.entities import ClaimFormat, load_entities
-from billing.x12_837i import write_837i
-from billing.x12_837p import write_837p
-from billing.x12_envelope import LARGEST_CONTROL_NUMBER, Interchange
+from billing.x12_837i import VERSION as VERSION_837I
+from billing.x12_837i import loops_837i
+from billing.x12_837p import VERSION as VERSION_837P
+from billing.x12_837p import loops_837p
+from billing.x12_envelope import (
+    LARGEST_CONTROL_NUMBER,
+    ClaimLoops,
+    Interchange,
+    write_interchange,
+)
 
-_WRITERS = {"837p": write_837p, "837i": write_837i}
+_LOOPS = {"837p": loops_837p, "837i": loops_837i}
+_FORMATS: dict[str, ClaimFormat] = {VERSION_837P: "837p", VERSION_837I: "837i"}
 
 
 @dataclass(frozen=True)
 class ClaimFile:
-    """One interchange and the claims in it, in the order in which they were given."""
+    """One interchange and the ids of the claims in it, in the order in which they were given."""
 
     format: ClaimFormat
     receiver_id: str
     control_number: int
-    claims: tuple[Claim, ...]
+    claim_ids: tuple[str, ...]
     content: str
 
 
@@ -30,29 +38,41 @@ def claim_format(claim: Claim) -> ClaimFormat:
     return load_entities()[claim.billing_provider.entity].format
 
 
+def loops_of(claim: Claim) -> ClaimLoops:
+    """The claim as it stands in a file of its format. Raises ValueError where it can't."""
+    return _LOOPS[claim_format(claim)](claim)
+
+
 def write_claim_files(claims: Sequence[Claim], first: Interchange) -> tuple[ClaimFile, ...]:
+    """`files_of` claims that are not written yet. Raises ValueError besides for one that can't
+    be."""
+    return files_of([loops_of(claim) for claim in claims], first)
+
+
+def files_of(claims: Sequence[ClaimLoops], first: Interchange) -> tuple[ClaimFile, ...]:
     """The files, in the order in which format and receiver first occur.
 
     They take consecutive control numbers from `first.control_number` on; the caller must not use
     any of them again.
 
     Raises:
-        ValueError: no claims, the control numbers run out, or a claim can't be written.
+        ValueError: no claims, or the control numbers run out.
     """
     if not claims:
         raise ValueError("a file needs at least one claim")
-    groups: dict[tuple[ClaimFormat, str, str], list[Claim]] = {}
+    groups: dict[tuple[str, str, str], list[ClaimLoops]] = {}
     for claim in claims:
-        key = (claim_format(claim), claim.payer.receiver_id, claim.payer.receiver_name)
+        key = (claim.version, claim.payer.receiver_id, claim.payer.receiver_name)
         groups.setdefault(key, []).append(claim)
     if first.control_number + len(groups) - 1 > LARGEST_CONTROL_NUMBER:
         raise ValueError(f"the control numbers run out after {LARGEST_CONTROL_NUMBER}")
     files = []
-    for number, ((format_, receiver_id, _), theirs) in enumerate(
+    for number, ((version, receiver_id, _), theirs) in enumerate(
         groups.items(), start=first.control_number
     ):
-        content = _WRITERS[format_](theirs, replace(first, control_number=number))
-        files.append(ClaimFile(format_, receiver_id, number, tuple(theirs), content))
+        content = write_interchange(theirs, replace(first, control_number=number))
+        ids = tuple(claim.claim_id for claim in theirs)
+        files.append(ClaimFile(_FORMATS[version], receiver_id, number, ids, content))
     return tuple(files)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -20,7 +21,8 @@ class DevicePeriod:
     full_last: date
 
     def days(self, monitored: tuple[date, ...]) -> tuple[date, ...]:
-        return tuple(day for day in monitored if self.first <= day <= self.last)
+        """Those of `monitored`, which are in order."""
+        return monitored[bisect_left(monitored, self.first) : bisect_right(monitored, self.last)]
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,11 @@ def device_periods(account: Account, rules: Rules) -> Iterator[DevicePeriod]:
 
 
 def device_supply(
-    account: Account, rules: Rules, payer: PayerProfile, monitored: tuple[date, ...]
+    account: Account,
+    rules: Rules,
+    payer: PayerProfile,
+    monitored: tuple[date, ...],
+    periods: Sequence[DevicePeriod],
 ) -> Findings:
     """The device line of each period, billable once the period has ended.
 
@@ -56,7 +62,7 @@ def device_supply(
     charges: list[Charge] = []
     shortfalls: list[Shortfall] = []
     blocked: list[Block] = []
-    for period in device_periods(account, rules):
+    for period in periods:
         days = period.days(monitored)
         rule_set = rules.on(period.last)
         if rule_set is None:
@@ -82,7 +88,12 @@ def device_supply(
     return Findings(tuple(charges), tuple(shortfalls), tuple(blocked))
 
 
-def set_up(account: Account, rules: Rules, monitored: tuple[date, ...]) -> Findings:
+def set_up(
+    account: Account,
+    rules: Rules,
+    monitored: tuple[date, ...],
+    periods: Sequence[DevicePeriod],
+) -> Findings:
     """98975: once an episode, on the day its days of data within one period were reached.
 
     The rules of the set-up's own date say how many days it takes; the amount is that of the date
@@ -95,7 +106,7 @@ def set_up(account: Account, rules: Rules, monitored: tuple[date, ...]) -> Findi
     if rule_set is None or rule is None:
         return Findings((), (), (rules_not_loaded(provided),))
     if completed is None:
-        last = [period.last for period in device_periods(account, rules)][-1:]
+        last = [period.last for period in periods][-1:]
         needs = "a completed set-up and patient teaching"
         rule_id = f"{rule_set.id}.{rule.code}.minimum_days"
         missing_set_up = [
@@ -112,7 +123,7 @@ def set_up(account: Account, rules: Rules, monitored: tuple[date, ...]) -> Findi
         ]
         return Findings((), tuple(missing_set_up), ())
     open_short: Shortfall | None = None
-    for period in device_periods(account, rules):
+    for period in periods:
         days = period.days(monitored)
         if len(days) >= rule.minimum_days:
             reached = days[rule.minimum_days - 1]

@@ -81,6 +81,8 @@ def _by_the_biller(account: Account, rule_set: RuleSet, charge: Charge) -> Block
 
 
 def _by_the_surgeon(account: Account, rule_set: RuleSet, charge: Charge) -> Block | None:
+    if not account.surgeries:
+        return None
     treated = {_plain(code) for code in account.diagnoses}
     for surgery in account.surgeries:
         cut_for = {_plain(code) for code in surgery.diagnoses}
@@ -105,12 +107,15 @@ def _plain(diagnosis: str) -> str:
 def _by_other_monitoring(
     account: Account, rules: Rules, rule_set: RuleSet, payer: PayerProfile, charge: Charge
 ) -> Block | None:
+    lines: tuple[OtherService | Billed, ...] = (*account.other_services, *account.billed)
+    excluding = rule_set.exclusive_services if payer.settings.rpm_exclusion else frozenset[str]()
+    rpm = [line for line in lines if line.code in excluding]
+    if not rpm and not account.other_services:
+        return None
     first, last = _exclusive_span(account, rules, rule_set, charge)
     span = {"from": first.isoformat(), "to": last.isoformat()}
-    lines: list[OtherService | Billed] = [*account.other_services, *account.billed]
-    for line in lines:
-        rpm = payer.settings.rpm_exclusion and line.code in rule_set.exclusive_services
-        if rpm and first <= line.date <= last:
+    for line in rpm:
+        if first <= line.date <= last:
             why = f"{line.code} (RPM) was billed on {line.date} in the same period"
             rule = f"{rule_set.id}.exclusive_services"
             return Block(charge.code, rule, why, span, rule_set.exclusive_source)

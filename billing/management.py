@@ -6,6 +6,7 @@ from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 
 from billing.account import Account, Block, Charge, Reason, Shortfall
 from billing.attribution import THERAPISTS, Attributed
@@ -45,6 +46,7 @@ class Unit:
         return sum(part.seconds for part in self.parts if part.by in wanted) / total
 
 
+@lru_cache(maxsize=1024)
 def month_of(day: date) -> Month:
     last = monthrange(day.year, day.month)[1]
     return Month(day.replace(day=1), day.replace(day=last))
@@ -57,7 +59,7 @@ def management(
     charges: list[Charge] = []
     shortfalls: list[Shortfall] = []
     blocked: list[Block] = []
-    talk_days = {talk.id: _talk_day(account, talk) for talk in attributed.facts.interactions}
+    talk_days = account.talk_days
     for worked in monthly_work(account, attributed):
         month = worked.month
         rule_set = rules.on(month.last)
@@ -84,9 +86,9 @@ class MonthlyWork:
 
 def monthly_work(account: Account, attributed: Attributed) -> list[MonthlyWork]:
     """Each month with work, signed or not, or a talk in it, in order."""
-    facts = attributed.facts
+    facts, talk_days = attributed.facts, account.talk_days
     touched = {month_of(entry.local_date) for entry in (*facts.time, *facts.unconfirmed)}
-    touched |= {month_of(_talk_day(account, talk)) for talk in facts.interactions}
+    touched |= {month_of(talk_days[talk.id]) for talk in facts.interactions}
     return [
         MonthlyWork(
             month,
@@ -95,14 +97,10 @@ def monthly_work(account: Account, attributed: Attributed) -> list[MonthlyWork]:
                 attributed.visits,
                 attributed.taken_from,
             ),
-            tuple(talk for talk in facts.interactions if _talk_day(account, talk) in month),
+            tuple(talk for talk in facts.interactions if talk_days[talk.id] in month),
         )
         for month in sorted(touched, key=lambda month: month.first)
     ]
-
-
-def _talk_day(account: Account, talk: Interaction) -> date:
-    return talk.at.astimezone(account.time_zone).date()
 
 
 def live_talks(
@@ -124,7 +122,7 @@ def _month(
     month: Month,
     work: Sequence[Stretch],
     live: Sequence[Interaction],
-    talk_days: dict[str, date],
+    talk_days: Mapping[str, date],
 ) -> Findings:
     minutes = _minutes(work)
     tiers = _tiers(rule_set)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from billing.account import Account, Charge, OtherService, Reason
 from billing.payers import PayerProfile
 from billing.rules import NcciPair, RuleSet
 
 
-def with_modifiers(
+def all_modifiers(
     account: Account, rule_set: RuleSet, payer: PayerProfile, charge: Charge
-) -> Charge:
-    """`charge` (which may bear CQ or CO already) with every modifier that a rule gives it."""
+) -> tuple[tuple[str, ...], list[Reason]]:
+    """Every modifier that a rule gives `charge` (which may bear CQ or CO already), and why."""
     plan = account.episode.therapy_plan if payer.settings.therapy_modifiers else None
-    modifiers = ([plan] if plan else []) + list(charge.modifiers)
-    reasons = list(charge.reasons)
+    modifiers = [plan, *charge.modifiers] if plan else [*charge.modifiers]
+    reasons = []
     for reason, modifier in (
         _over_the_threshold(account, rule_set, payer, charge),
         _distinct_service(account, rule_set, charge),
@@ -23,7 +21,7 @@ def with_modifiers(
         if reason is not None:
             reasons.append(reason)
             modifiers.append(modifier)
-    return replace(charge, modifiers=tuple(modifiers), reasons=tuple(reasons))
+    return tuple(modifiers), reasons
 
 
 def _over_the_threshold(

@@ -17,6 +17,7 @@ THERAPY_MODIFIERS = frozenset({"GP", "GO", "GN"})
 _ASSISTANTS_THERAPY = {"CQ": "GP", "CO": "GO"}
 _DISTINCT = frozenset({"59", "XE", "XP", "XS", "XU"})
 _MOST_MODIFIERS = 4
+_MODIFIER = re.compile(r"[0-9A-Z]{2}")
 
 
 def line_findings(claim: Claim, as_of: date, rules: Rules, edits: Edits) -> Iterator[ScrubFinding]:
@@ -77,7 +78,7 @@ def _modifiers(claim: Claim, line: ClaimLine, rules: Rules) -> Iterator[ScrubFin
         mend = "keep those that change the payment"
         yield ScrubFinding(claim.id, field, "more than four modifiers", mend)
     for modifier in modifiers:
-        if not re.fullmatch(r"[0-9A-Z]{2}", modifier):
+        if not _MODIFIER.fullmatch(modifier):
             why = f"{modifier!r} is not a modifier"
             yield ScrubFinding(claim.id, field, why, "use two letters or digits")
     if len(set(modifiers)) < len(modifiers):

@@ -19,6 +19,9 @@ _FACILITY_PLACES = ("19", "21", "22", "23", "31", "62")
 _FILING_CODE = re.compile(r"1[1-7]|AM|BL|CH|CI|DS|FI|HM|LM|M[ABC]|OF|TV|VA|WC|ZZ")
 # NUCC: ten letters and digits, a two-digit grouping from 10 to 41 first, X last.
 _TAXONOMY = re.compile(r"(1\d|2\d|3\d|4[01])[0-9A-Z]{7}X")
+_TAX_ID = re.compile(r"\d{9}")
+_PO_BOX = re.compile(r"\bP\.?\s*O\.?\s*BOX\b", re.IGNORECASE)
+_STATE = re.compile(r"[A-Za-z]{2}")
 _ICD_10_CM = re.compile(r"[A-Z]\d[0-9A-Z](\.?[0-9A-Z]{1,4})?")
 # A Medicare Beneficiary Identifier's places: numeric, letter, either (CMS, MBI format).
 _MBI = re.compile(r"[1-9][A-Z][0-9A-Z]\d[A-Z][0-9A-Z]\d[A-Z]{2}\d{2}")
@@ -55,13 +58,13 @@ def _providers(claim: Claim) -> Iterator[ScrubFinding]:
         elif not _TAXONOMY.fullmatch(taxonomy):
             why = f"{taxonomy} does not have the form of a NUCC code"
             yield ScrubFinding(claim.id, field, why, "look it up in NPPES")
-    if not re.fullmatch(r"\d{9}", provider.tax_id):
+    if not _TAX_ID.fullmatch(provider.tax_id):
         mend = "enter the EIN or SSN without hyphens"
         yield ScrubFinding(claim.id, "billing provider tax id", "must be nine digits", mend)
     if len(provider.address.zip_digits) != 9:
         mend = "add the four digits that follow the ZIP"
         yield ScrubFinding(claim.id, "billing provider ZIP", "must have nine digits", mend)
-    if re.search(r"\bP\.?\s*O\.?\s*BOX\b", provider.address.line, re.IGNORECASE):
+    if _PO_BOX.search(provider.address.line):
         why, mend = "must be a street, not a PO box", "enter the street address as enrolled"
         yield ScrubFinding(claim.id, "billing provider address", why, mend)
 
@@ -128,7 +131,7 @@ def _texts(claim: Claim) -> Iterator[ScrubFinding]:
             why = f"has {length} characters; the file takes {most}"
             yield ScrubFinding(claim.id, field, why, "shorten it")
     for field, place in (("billing provider", provider.address), ("subscriber", person.address)):
-        if not re.fullmatch(r"[A-Za-z]{2}", place.state):
+        if not _STATE.fullmatch(place.state):
             why = f"{place.state!r} is not a two-letter state"
             yield ScrubFinding(claim.id, f"{field} state", why, "use the postal abbreviation")
 

@@ -15,10 +15,10 @@ from decimal import Decimal
 from billing.account import Account, Block, Charge, Reason, Shortfall, Tally
 from billing.after_claim import no_longer_given
 from billing.attribution import attribute
-from billing.device_periods import Findings, device_supply, set_up
+from billing.device_periods import Findings, device_periods, device_supply, set_up
 from billing.exclusions import billed_units, forbidden, to_review, without_base
 from billing.management import management, month_of
-from billing.modifiers import with_modifiers
+from billing.modifiers import all_modifiers
 from billing.payers import UNKNOWN_PAYER, PayerProfile, Payers, load_payers
 from billing.rules import Rules, RuleSet, load_rules
 
@@ -32,12 +32,14 @@ def tally(account: Account, rules: Rules | None = None, payers: Payers | None = 
     rules = load_rules() if rules is None else rules
     payers = load_payers() if payers is None else payers
     payer = payers.get(account.payer, payers[UNKNOWN_PAYER])
-    account = replace(account, billed=tuple(line for line in account.billed if line.stands))
+    if not all(line.stands for line in account.billed):
+        account = replace(account, billed=tuple(line for line in account.billed if line.stands))
     attributed = attribute(account, rules)
     monitored = attributed.facts.dates_with(payer.settings.day_of_data)
+    periods = tuple(device_periods(account, rules))
     parts = (
-        set_up(account, rules, monitored),
-        device_supply(account, rules, payer, monitored),
+        set_up(account, rules, monitored, periods),
+        device_supply(account, rules, payer, monitored, periods),
         management(account, rules, payer, attributed),
     )
     found = [charge for part in parts for charge in part.charges]
@@ -90,7 +92,7 @@ def _allowed(
         spent = min(charge.units, billed_units(account, rule_set, charge) - deducted[line])
         deducted[line] += spent
         if spent < charge.units:
-            kept.append(_less(charge, spent))
+            kept.append(_less(charge, spent) if spent else charge)
     return kept, blocked
 
 
@@ -103,6 +105,8 @@ def _less(charge: Charge, spent: int) -> Charge:
 
 def _was_billed(account: Account, shortfall: Shortfall, rules: Rules) -> bool:
     """Whether the code left already for the period, month or episode that ends the shortfall."""
+    if not account.billed:
+        return False
     # The last day may lie after every loaded set: the newest one that knows the code will do.
     rule_set = next(s for s in reversed(rules.sets) if shortfall.code in s.codes)
     period = rule_set.codes[shortfall.code].period
@@ -120,7 +124,8 @@ def _was_billed(account: Account, shortfall: Shortfall, rules: Rules) -> bool:
 def _finished(account: Account, rules: Rules, payer: PayerProfile, charge: Charge) -> Charge:
     """With the payer's date of service and amount, modifiers, and what needs a look."""
     rule_set = _rule_set(rules, charge)
-    dated = replace(charge, dated_by=payer.settings.date_of_service)
+    dated_by = payer.settings.date_of_service
+    dated = charge if charge.dated_by == dated_by else replace(charge, dated_by=dated_by)
     steps = to_review(account, rule_set, dated)
     if dated.dated_by != "last_day":
         span = [dated.service_from.isoformat(), dated.service_date.isoformat()]
@@ -128,12 +133,12 @@ def _finished(account: Account, rules: Rules, payer: PayerProfile, charge: Charg
     if payer.id == UNKNOWN_PAYER:
         why = "house policy: Medicare's rules were used, as no profile of this payer is loaded"
         steps.append(Reason("review.no_payer_profile", {"payer": account.payer}, why))
-    amount = _amount(payer, dated)
-    return with_modifiers(
-        account,
-        rule_set,
-        payer,
-        replace(dated, amount=amount, reasons=(*dated.reasons, *steps)),
+    modifiers, whys = all_modifiers(account, rule_set, payer, dated)
+    return replace(
+        dated,
+        amount=_amount(payer, dated),
+        modifiers=modifiers,
+        reasons=(*dated.reasons, *steps, *whys),
     )
 
 
@@ -155,8 +160,7 @@ def _amount(payer: PayerProfile, charge: Charge) -> Decimal | None:
 
 def _rule_set(rules: Rules, charge: Charge) -> RuleSet:
     """The rules that made this charge, named by its first reason."""
-    made_by = charge.reasons[0].rule.partition(".")[0]
-    return next(rule_set for rule_set in rules.sets if rule_set.id == made_by)
+    return rules.by_id[charge.reasons[0].rule.partition(".")[0]]
 
 
 def _distinct(parts: tuple[Findings, ...]) -> list[Block]:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Literal, get_args
 
 from billing.account import Account, Block, Charge, Shortfall, Tally, sum_amounts
-from rtm.ledger import countable, seconds_of, without_overlap
+from rtm.ledger import seconds_of, without_overlap
 
 # In the order in which somebody should look: a decision, a look, the export, a step, nothing.
 State = Literal["blocked", "review", "billable", "short", "on_track", "missed", "quiet"]
@@ -85,7 +85,7 @@ class Activity:
 
 def activity(account: Account, first: date, last: date) -> Activity:
     """Of `first`-`last`; facts that can't be counted are left out."""
-    facts = countable(account.ledger, account.as_of)
+    facts = account.countable
     work = without_overlap([entry for entry in facts.time if first <= entry.local_date <= last])
     return Activity(
         sum(first <= day <= last for day in facts.monitored_dates),

@@ -14,7 +14,9 @@ from billing.claim import on_the_wire as _text
 from billing.claim_model import Claim, ClaimLine, Practitioner
 from billing.entities import Institutional, load_entities
 from billing.x12_envelope import (
+    ClaimLoops,
     Interchange,
+    claim_loops,
     diagnoses,
     facility,
     money,
@@ -42,7 +44,12 @@ def write_837i(claims: Sequence[Claim], interchange: Interchange) -> str:
         ValueError: as `write_837p`; or a billing provider that bills professional claims, a line
             without a known revenue code, or therapy without the clinician who certified the plan.
     """
-    return write_interchange(claims, interchange, VERSION, _claim)
+    return write_interchange([loops_837i(claim) for claim in claims], interchange)
+
+
+def loops_837i(claim: Claim) -> ClaimLoops:
+    """The claim as it stands in such a file. Raises ValueError as `write_837i` does for one."""
+    return claim_loops(claim, VERSION, _claim)
 
 
 def institutional(claim: Claim) -> Institutional:

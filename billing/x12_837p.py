@@ -7,8 +7,9 @@ from datetime import date
 
 from billing.claim import on_the_wire as _text
 from billing.claim_model import Claim, ClaimLine
-from billing.x12_envelope import Interchange as Interchange
 from billing.x12_envelope import (
+    ClaimLoops,
+    claim_loops,
     diagnoses,
     facility,
     money,
@@ -17,6 +18,7 @@ from billing.x12_envelope import (
     references,
     write_interchange,
 )
+from billing.x12_envelope import Interchange as Interchange
 
 VERSION = "005010X222A1"
 
@@ -31,7 +33,12 @@ def write_837p(claims: Sequence[Claim], interchange: Interchange) -> str:
             lines or a longer note than the format takes, or one that corrects another claim
             without the payer's number of it.
     """
-    return write_interchange(claims, interchange, VERSION, _claim)
+    return write_interchange([loops_837p(claim) for claim in claims], interchange)
+
+
+def loops_837p(claim: Claim) -> ClaimLoops:
+    """The claim as it stands in such a file. Raises ValueError as `write_837p` does for one."""
+    return claim_loops(claim, VERSION, _claim)
 
 
 def _claim(claim: Claim) -> Iterator[str]:

@@ -6,16 +6,11 @@ claims only; loops 2000A to 2010CA of X12 005010X222A1 and 005010X223A2, which a
 
 from __future__ import annotations
 
-import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from itertools import groupby
-
-from pyx12.segment import Segment
-from pyx12.x12file import X12Writer
 
 from billing.claim import icd10_on_the_wire
 from billing.claim import on_the_wire as _text
@@ -59,17 +54,46 @@ class Interchange:
     submitter: Submitter | None = None
 
 
-def write_interchange(
-    claims: Sequence[Claim],
-    interchange: Interchange,
-    version: str,
-    write_claim: Callable[[Claim], Iterator[str]],
-) -> str:
-    """One interchange to one receiver; `write_claim` yields the segments from CLM on.
+@dataclass(frozen=True)
+class ClaimLoops:
+    """One claim as text, ready to stand at any place of a file of `version`.
+
+    `insured` are the segments of loop 2000B after its HL, and `dependent` those of loop 2000C; the
+    claim ends the last of them.
+    """
+
+    claim_id: str
+    version: str
+    provider: BillingProvider
+    payer: Payer
+    insured: str
+    dependent: str | None = None
+
+
+def claim_loops(
+    claim: Claim, version: str, write_claim: Callable[[Claim], Iterator[str]]
+) -> ClaimLoops:
+    """The claim as text; `write_claim` yields the segments from CLM on.
 
     Raises:
-        ValueError: no claims, several receivers, several billing providers without a submitter,
-            a control number outside its range, or a claim that the format can't hold.
+        ValueError: the format can't hold the claim.
+    """
+    _refuse_unwritable(claim, version)
+    patient = claim.dependent
+    insured = _text_of(_subscriber(claim.subscriber, claim.payer, is_patient=patient is None))
+    own = _text_of(write_claim(claim))
+    if patient is None:
+        return ClaimLoops(claim.id, version, claim.billing_provider, claim.payer, insured + own)
+    dependent = _text_of(_dependent(patient)) + own
+    return ClaimLoops(claim.id, version, claim.billing_provider, claim.payer, insured, dependent)
+
+
+def write_interchange(claims: Sequence[ClaimLoops], interchange: Interchange) -> str:
+    """One interchange to one receiver.
+
+    Raises:
+        ValueError: no claims, several versions or receivers, several billing providers without a
+            submitter, or a control number outside its range.
     """
     if not 1 <= interchange.control_number <= LARGEST_CONTROL_NUMBER:
         raise ValueError(f"interchange control number {interchange.control_number} is out of range")
@@ -77,14 +101,9 @@ def write_interchange(
         raise ValueError("a file needs at least one claim")
     if len({(claim.payer.receiver_id, claim.payer.receiver_name) for claim in claims}) != 1:
         raise ValueError("a file goes to one receiver, and these claims have several")
-    submitter = interchange.submitter or _own_submitter(claims)
-    for claim in claims:
-        _refuse_unwritable(claim, version)
-    stream = io.StringIO()
-    with X12Writer(stream, seg_term="~", ele_term="*", subele_term=":", eol="\n") as writer:
-        for segment in _segments(claims, interchange, submitter, version, write_claim):
-            writer.Write(Segment(segment, "~", "*", ":"))
-    return stream.getvalue()
+    if len({claim.version for claim in claims}) != 1:
+        raise ValueError("a file is of one version, and these claims have several")
+    return "".join(_parts(claims, interchange, interchange.submitter or _own_submitter(claims)))
 
 
 def person(role: str, who: Practitioner) -> str:
@@ -129,8 +148,13 @@ def money(amount: Decimal) -> str:
     return digits or "0"
 
 
-def _own_submitter(claims: Sequence[Claim]) -> Submitter:
-    submitters = {claim.billing_provider.as_submitter for claim in claims}
+def _text_of(segments: Iterable[str]) -> str:
+    """Each segment on its own line; empty elements at its end are left out."""
+    return "".join([f"{segment.rstrip('*')}~\n" for segment in segments])
+
+
+def _own_submitter(claims: Sequence[ClaimLoops]) -> Submitter:
+    submitters = {provider.as_submitter for provider in _providers(claims)}
     if len(submitters) != 1:
         raise ValueError("the claims of several billing providers need a named submitter")
     return submitters.pop()
@@ -150,37 +174,46 @@ def _refuse_unwritable(claim: Claim, version: str) -> None:
         raise ValueError(f"the note of claim {claim.id} is longer than {LONGEST_NOTE} characters")
 
 
-def _segments(
-    claims: Sequence[Claim],
-    interchange: Interchange,
-    submitter: Submitter,
-    version: str,
-    write_claim: Callable[[Claim], Iterator[str]],
+def _parts(
+    claims: Sequence[ClaimLoops], interchange: Interchange, submitter: Submitter
 ) -> Iterator[str]:
-    payer = claims[0].payer
-    number = f"{interchange.control_number:09d}"
+    payer, version = claims[0].payer, claims[0].version
+    control_number = interchange.control_number
+    number = f"{control_number:09d}"
     day, time = f"{interchange.created:%Y%m%d}", f"{interchange.created:%H%M}"
     usage = "P" if interchange.production else "T"
     sender, receiver = _text(submitter.id), _text(payer.receiver_id)
-    yield (
-        f"ISA*00*{'':10}*00*{'':10}*ZZ*{sender:15.15}*ZZ*{receiver:15.15}*{day[2:]}*{time}"
-        f"*^*00501*{number}*0*{usage}*:"
+    yield _text_of(
+        (
+            f"ISA*00*{'':10}*00*{'':10}*ZZ*{sender:15.15}*ZZ*{receiver:15.15}*{day[2:]}*{time}"
+            f"*^*00501*{number}*0*{usage}*:",
+            f"GS*HC*{sender}*{receiver}*{day}*{time}*{control_number}*X*{version}",
+        )
     )
-    yield f"GS*HC*{sender}*{receiver}*{day}*{time}*{interchange.control_number}*X*{version}"
+    place = 0
     for place, batch in enumerate(_sets(claims), start=1):
         batch_id = number if place == 1 else f"{number}-{place}"
-        yield f"ST*837*{place:04d}*{version}"
-        yield f"BHT*0019*00*{batch_id}*{day}*{time}*CH"
-        yield f"NM1*41*2*{_text(submitter.name)}*****46*{sender}"
-        yield f"PER*IC*{_text(submitter.contact_name)}*TE*{_digits(submitter.contact_phone)}"
-        yield f"NM1*40*2*{_text(payer.receiver_name)}*****46*{receiver}"
-        yield from _hierarchy(batch, write_claim)
-        yield "SE"  # the writer counts the set's segments and fills the trailer in
+        head = _text_of(
+            (
+                f"ST*837*{place:04d}*{version}",
+                f"BHT*0019*00*{batch_id}*{day}*{time}*CH",
+                f"NM1*41*2*{_text(submitter.name)}*****46*{sender}",
+                f"PER*IC*{_text(submitter.contact_name)}*TE*{_digits(submitter.contact_phone)}",
+                f"NM1*40*2*{_text(payer.receiver_name)}*****46*{receiver}",
+            )
+        )
+        body = "".join(_hierarchy(batch))
+        yield head
+        yield body
+        # SE01 counts the segments of the set, ST and SE included.
+        count = head.count("~") + body.count("~") + 1
+        yield _text_of((f"SE*{count}*{place:04d}",))
+    yield _text_of((f"GE*{place}*{control_number}", f"IEA*1*{number}"))
 
 
-def _sets(claims: Sequence[Claim]) -> Iterator[Sequence[Claim]]:
+def _sets(claims: Sequence[ClaimLoops]) -> Iterator[Sequence[ClaimLoops]]:
     """The claims by payer, in the order in which payers first occur."""
-    by_payer: dict[tuple[str, str], list[Claim]] = {}
+    by_payer: dict[tuple[str, str], list[ClaimLoops]] = {}
     for claim in claims:
         by_payer.setdefault((claim.payer.payer_id, claim.payer.name), []).append(claim)
     for batch in by_payer.values():
@@ -188,26 +221,28 @@ def _sets(claims: Sequence[Claim]) -> Iterator[Sequence[Claim]]:
             yield batch[start : start + MOST_CLAIMS_IN_SET]
 
 
-def _hierarchy(
-    claims: Sequence[Claim], write_claim: Callable[[Claim], Iterator[str]]
-) -> Iterator[str]:
-    first_seen = {provider: None for provider in (claim.billing_provider for claim in claims)}
-    order = list(first_seen)
+def _hierarchy(claims: Sequence[ClaimLoops]) -> Iterator[str]:
     level = 0
-    by_provider = sorted(claims, key=lambda claim: order.index(claim.billing_provider))
-    for provider, theirs in groupby(by_provider, key=lambda claim: claim.billing_provider):
+    for provider, theirs in _providers(claims).items():
         level = parent = level + 1
-        yield f"HL*{level}**20*1"
-        yield from _billing_provider(provider)
+        yield f"HL*{level}**20*1~\n"
+        yield _text_of(_billing_provider(provider))
         for claim in theirs:
             level = insured = level + 1
-            yield f"HL*{level}*{parent}*22*{0 if claim.dependent is None else 1}"
-            yield from _subscriber(claim.subscriber, claim.payer, is_patient=not claim.dependent)
+            yield f"HL*{level}*{parent}*22*{0 if claim.dependent is None else 1}~\n"
+            yield claim.insured
             if claim.dependent is not None:
                 level += 1
-                yield f"HL*{level}*{insured}*23*0"
-                yield from _dependent(claim.dependent)
-            yield from write_claim(claim)
+                yield f"HL*{level}*{insured}*23*0~\n"
+                yield claim.dependent
+
+
+def _providers(claims: Sequence[ClaimLoops]) -> dict[BillingProvider, list[ClaimLoops]]:
+    """The claims by billing provider, in the order in which providers first occur."""
+    by_provider: dict[BillingProvider, list[ClaimLoops]] = {}
+    for claim in claims:
+        by_provider.setdefault(claim.provider, []).append(claim)
+    return by_provider
 
 
 def _billing_provider(provider: BillingProvider) -> Iterator[str]:

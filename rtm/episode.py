@@ -74,9 +74,14 @@ class Episode:
             return self.start
         return max(self.start, local_date(self.consent.at, zone))
 
+    def span(self, zone: ZoneInfo) -> tuple[date, date]:
+        """First and last day whose facts count; `date.max` while the episode goes on."""
+        return self.counts_from(zone), self.end or date.max
+
     def covers(self, day: date, zone: ZoneInfo) -> bool:
         """Whether facts of `day` count for this episode."""
-        return self.counts_from(zone) <= day and (self.end is None or day <= self.end)
+        first, last = self.span(zone)
+        return first <= day <= last
 
 
 def local_date(instant: datetime, zone: ZoneInfo) -> date:

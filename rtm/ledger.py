@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
 from math import fsum
+from operator import attrgetter
 from typing import Literal
 
 ProviderKind = Literal["physician", "npp", "pt", "ot", "slp", "pta", "ota", "clinical_staff"]
@@ -180,16 +182,20 @@ class Ledger:
 
     def facts(self) -> tuple[Fact, ...]:
         """The facts that stand after every correction, in the order of the first record."""
-        found, _ = histories(self)
+        found, _ = self.histories
         return tuple(history.standing for history in found if history.standing is not None)
 
+    @cached_property
+    def histories(self) -> tuple[tuple[FactHistory, ...], tuple[FactProblem, ...]]:
+        """The history of each fact, in the order of the first record, and what can't be applied.
 
-def histories(ledger: Ledger) -> tuple[tuple[FactHistory, ...], tuple[FactProblem, ...]]:
-    """The history of each fact, in the order of the first record, and what can't be applied.
+        Corrections and confirmations take effect in the order of their own time, whatever the
+        order in which they arrived; of one instant, corrections come first.
+        """
+        return _histories(self)
 
-    Corrections and confirmations take effect in the order of their own time, whatever the order
-    in which they arrived; of one instant, corrections come first.
-    """
+
+def _histories(ledger: Ledger) -> tuple[tuple[FactHistory, ...], tuple[FactProblem, ...]]:
     problems: list[FactProblem] = []
     found: dict[str, FactHistory] = {}
     recorded: list[Fact] = [*ledger.days, *ledger.time, *ledger.interactions]
@@ -353,7 +359,7 @@ def countable(
     `on_date` gives the local date of each interaction by id (an instant needs a time zone).
     """
     local = dict(on_date)
-    found, unclear = histories(ledger)
+    found, unclear = ledger.histories
     days: list[MonitoredDay] = []
     time: list[TimeEntry] = []
     unconfirmed: list[TimeEntry] = []
@@ -363,56 +369,63 @@ def countable(
         fact = history.standing
         if fact is None:
             continue
-        why = _problem(fact, as_of, local)
-        if why:
-            problems.append(FactProblem(fact.id, why))
-        elif isinstance(fact, MonitoredDay):
-            days.append(fact)
-        elif isinstance(fact, Interaction):
-            interactions.append(fact)
-        elif history.signature is None:
-            unconfirmed.append(fact)
+        if isinstance(fact, MonitoredDay):
+            why = _day_problem(fact, as_of)
+            if why is None:
+                days.append(fact)
+        elif isinstance(fact, TimeEntry):
+            why = _time_problem(fact, as_of)
+            if why is None:
+                (unconfirmed if history.signature is None else time).append(fact)
         else:
-            time.append(fact)
+            why = _interaction_problem(fact, as_of, local)
+            if why is None:
+                interactions.append(fact)
+        if why is not None:
+            problems.append(FactProblem(fact.id, why))
     return CountableFacts(
         tuple(days), tuple(time), tuple(interactions), tuple(problems), tuple(unconfirmed)
     )
 
 
-def _problem(fact: Fact, as_of: date, local: dict[str, date]) -> str | None:
-    if any(instant.tzinfo is None for instant in _instants(fact)):
-        return "an instant without a time zone"
-    if isinstance(fact, MonitoredDay):
-        what = f"the monitored day {fact.local_date}"
-        day = fact.local_date
-    elif isinstance(fact, TimeEntry):
-        what = f"the time entry of {fact.local_date}"
-        day = fact.local_date
-        if fact.seconds <= 0:
-            return f"{what} has {fact.seconds} seconds"
-        if (fact.start is None) != (fact.end is None):
-            return f"{what} has a start without an end, or an end without a start"
-        if fact.start and fact.end and fact.end.astimezone(UTC) <= fact.start.astimezone(UTC):
-            return f"{what} ends before it starts"
-        # The practice's date and the clock's may differ by a time zone, never by two days.
-        if fact.start and abs(fact.start.date() - day) > timedelta(days=1):
-            return f"{what} has clock times of {fact.start.date()}"
-    else:
-        day = local.get(fact.id, fact.at.date())
-        what = f"the interaction of {day}"
-        if fact.seconds < 0:
-            return f"{what} has {fact.seconds} seconds"
-    return f"{what} lies after {as_of}" if day > as_of else None
+_NAIVE = "an instant without a time zone"
 
 
-def _instants(fact: Fact) -> list[datetime]:
-    if isinstance(fact, MonitoredDay):
-        instants = [fact.captured_at, fact.received_at]
-    elif isinstance(fact, TimeEntry):
-        instants = [fact.start, fact.end, fact.signed_at]
-    else:
-        instants = [fact.at]
-    return [instant for instant in instants if instant is not None]
+def _day_problem(fact: MonitoredDay, as_of: date) -> str | None:
+    for instant in (fact.captured_at, fact.received_at):
+        if instant is not None and instant.tzinfo is None:
+            return _NAIVE
+    if fact.local_date > as_of:
+        return f"the monitored day {fact.local_date} lies after {as_of}"
+    return None
+
+
+def _time_problem(fact: TimeEntry, as_of: date) -> str | None:
+    for instant in (fact.start, fact.end, fact.signed_at):
+        if instant is not None and instant.tzinfo is None:
+            return _NAIVE
+    day, why = fact.local_date, None
+    if fact.seconds <= 0:
+        why = f"has {fact.seconds} seconds"
+    elif (fact.start is None) != (fact.end is None):
+        why = "has a start without an end, or an end without a start"
+    elif fact.start and fact.end and fact.end.astimezone(UTC) <= fact.start.astimezone(UTC):
+        why = "ends before it starts"
+    # The practice's date and the clock's may differ by a time zone, never by two days.
+    elif fact.start and abs(fact.start.date() - day) > timedelta(days=1):
+        why = f"has clock times of {fact.start.date()}"
+    elif day > as_of:
+        why = f"lies after {as_of}"
+    return None if why is None else f"the time entry of {day} {why}"
+
+
+def _interaction_problem(fact: Interaction, as_of: date, local: dict[str, date]) -> str | None:
+    if fact.at.tzinfo is None:
+        return _NAIVE
+    day = local.get(fact.id, fact.at.date())
+    if fact.seconds < 0:
+        return f"the interaction of {day} has {fact.seconds} seconds"
+    return f"the interaction of {day} lies after {as_of}" if day > as_of else None
 
 
 @dataclass(frozen=True)
@@ -441,6 +454,7 @@ _PRECEDENCE: tuple[ProviderKind, ...] = (
     "pta",
     "ota",
 )
+_RANK = {kind: place for place, kind in enumerate(_PRECEDENCE)}
 
 
 def without_overlap(
@@ -464,7 +478,9 @@ def without_overlap(
             unclocked.append(stretch)
         else:
             clocked.append((*_in_utc(entry.start, entry.end), entry))
-    clocked.sort(key=lambda item: (_PRECEDENCE.index(item[2].by), item[0], item[2].id))
+    if not clocked:
+        return tuple(sorted(unclocked, key=_day_of))
+    clocked.sort(key=lambda item: (_RANK[item[2].by], item[0], item[2].id))
     claimed = [_in_utc(*span) for span in taken]
     placed: list[tuple[datetime, Stretch]] = []
     for start, end, entry in clocked:
@@ -480,7 +496,10 @@ def without_overlap(
                 claimed.append((free_start, free_start + timedelta(seconds=seconds)))
                 allowance -= seconds
     in_time = [stretch for _, stretch in sorted(placed, key=lambda item: item[0])]
-    return tuple(sorted([*unclocked, *in_time], key=lambda stretch: stretch.local_date))
+    return tuple(sorted([*unclocked, *in_time], key=_day_of))
+
+
+_day_of = attrgetter("local_date")
 
 
 def _in_utc(start: datetime, end: datetime) -> tuple[datetime, datetime]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import requests
 from flask import Flask
@@ -144,3 +146,19 @@ def service_url(variable: str, default: str, answers: Callable[[str], None]) -> 
             pytest.fail(reason)
         pytest.skip(reason)
     return url
+
+
+@pytest.fixture
+def postgresql() -> Iterator[str]:
+    """A database of its own on the server at POSTGRESQL_URL."""
+    server = service_url(
+        "POSTGRESQL_URL",
+        "postgresql://postgres@127.0.0.1:5432/postgres",
+        lambda url: psycopg.connect(url, connect_timeout=3).close(),
+    )
+    name = f"homestretch_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
+    yield server.rsplit("/", 1)[0].replace("postgresql://", "postgresql+psycopg://") + f"/{name}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[arg-type]

@@ -19,7 +19,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.billing_office.claim_events import record_event, settle
-from app.billing_office.export import lock_counter, month_leaving, send
+from app.billing_office.export import close_of, lock_counter, month_leaving, send
 from app.context import Context
 from app.hl7.mllp import Acknowledgment, MllpFailed
 from app.hl7.resend import send_until_answered
@@ -98,14 +98,15 @@ def queue_charges(context: Context, tenant_id: str, month: str) -> Queued:
         interface_of(tenant.practice)
         now = context.now().astimezone(ZoneInfo(tenant.time_zone))
         counter = lock_counter(db)
-        found = month_leaving(context, db, tenant, month, counter.value + 1, now)
+        close = close_of(context, tenant, month, "dft", counter, now)
+        found = month_leaving(context, db, close)
         if not found.ready:
             return Queued(0, Decimal("0.00"), found.held, ())
         (file,) = send(
             db, tenant, found.ready, month=month, format_="dft", counter=counter, now=now
         )
         _keep_messages(db, file.control_number, file.data.decode(), file.claim_ids, context.now())
-        total = sum((leaving.claim.total for leaving in found.ready), Decimal("0.00"))
+        total = sum((leaving.total for leaving in found.ready), Decimal("0.00"))
         return Queued(len(found.ready), total, found.held, found.warned)
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.store import ClaimExportRow, ClaimLineRow, ClaimRow, from_document, to_document
+from app.billing_office.leaving import Leaving
+from app.store import ClaimExportRow, ClaimLineRow, ClaimRow, from_document, insert_rows
 from billing.claim import ScrubFinding
 from billing.claim_model import Claim
 
@@ -20,30 +21,26 @@ class ClaimNotKept(LookupError):
     """The claim left before claims were kept whole: there are its lines and its file alone."""
 
 
-def keep_claim(
-    db: Session,
-    export: ClaimExportRow,
-    claim: Claim,
-    findings: Sequence[ScrubFinding],
-    *,
-    patient_id: int,
-    episode_id: str,
-    replaces: str | None = None,
-) -> None:
-    """Stores `claim` as it leaves in `export`, with what the scrubber said of it."""
-    db.add(
-        ClaimRow(
-            claim_id=claim.id,
-            export_id=export.id,
-            patient_id=patient_id,
-            episode_id=episode_id,
-            format=export.format,
-            frequency=claim.frequency,
-            replaces=replaces,
-            total=str(claim.total),
-            document=to_document(claim),
-            findings=[to_document(finding) for finding in findings],
-        )
+def keep_claims(db: Session, export: ClaimExportRow, claims: Iterable[Leaving]) -> None:
+    """Stores the claims as they leave in `export`, with what the scrubber said of them."""
+    insert_rows(
+        db,
+        ClaimRow,
+        (
+            {
+                "claim_id": claim.claim_id,
+                "export_id": export.id,
+                "patient_id": claim.patient_id,
+                "episode_id": claim.episode_id,
+                "format": export.format,
+                "frequency": claim.frequency,
+                "replaces": claim.replaces,
+                "total": str(claim.total),
+                "document": claim.document,
+                "findings": claim.findings,
+            }
+            for claim in claims
+        ),
     )
 
 

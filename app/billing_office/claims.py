@@ -51,26 +51,38 @@ _NEEDED_OF_A_PRACTICE = (
 class ClaimBasis:
     """What several patients' claims are made from besides their charges, read at once.
 
-    `episodes` and `billed` are by the patient's row id, `renderings` by NPI, `certifications` by
-    episode.
+    `provider` is None where the practice's record lacks what it needs. `episodes` and `billed` are
+    by the patient's row id, `renderings` by NPI, `certifications` by episode.
     """
 
     practice: dict[str, Any]
+    provider: BillingProvider | None
     episodes: Mapping[int, Sequence[Episode]]
     renderings: Mapping[str, PractitionerRow]
     billed: Mapping[int, tuple[BilledLine, ...]]
     certifications: Mapping[str, tuple[Certification, ...]]
 
 
-def read_basis(db: Session, tenant: Tenant, patient_ids: Sequence[int]) -> ClaimBasis:
-    """In a few queries, however many patients."""
-    episodes = read_episodes(db, patient_ids)
+def read_basis(
+    db: Session,
+    tenant: Tenant,
+    patient_ids: Sequence[int],
+    known: Mapping[int, Sequence[Episode]] | None = None,
+) -> ClaimBasis:
+    """In a few queries, however many patients. `known` are episodes that were read already.
+
+    Raises:
+        UnknownEntity: the practice's record names an entity that there is none of.
+    """
+    known = known or {}
+    episodes = {**known, **read_episodes(db, [id_ for id_ in patient_ids if id_ not in known])}
     all_episodes = [episode for found in episodes.values() for episode in found]
     npis = {episode.practitioner_npi for episode in all_episodes if episode.practitioner_npi}
     practitioners = db.scalars(select(PractitionerRow).where(PractitionerRow.npi.in_(npis)))
     recorded = read_certifications(db, [episode.id for episode in all_episodes])
     return ClaimBasis(
         practice=tenant.practice,
+        provider=None if _lacks(tenant.practice) else _billing_provider(tenant.practice),
         episodes=episodes,
         renderings={row.npi: row for row in practitioners if row.npi is not None},
         billed=_billed(db, patient_ids),
@@ -89,15 +101,11 @@ def build_claim(
     frequency: Frequency = "1",
     payer_claim_number: str | None = None,
 ) -> Claim | ScrubFinding:
-    """The claim, or what is missing to make one.
-
-    Raises:
-        UnknownEntity: the practice's record names an entity that there is none of.
-    """
-    patient, practice = item.patient, basis.practice
-    missing = [key for key in _NEEDED_OF_A_PRACTICE if key not in practice]
-    if missing:
-        return ScrubFinding(claim_id, "practice", f"the health system's record lacks {missing[0]}")
+    """The claim, or what is missing to make one."""
+    patient, practice, provider = item.patient, basis.practice, basis.provider
+    if provider is None:
+        why = f"the health system's record lacks {_lacks(practice)[0]}"
+        return ScrubFinding(claim_id, "practice", why)
     episode = next(e for e in basis.episodes[patient.id] if e.id == item.episode_id)
     rendering = basis.renderings.get(episode.practitioner_npi or "")
     if rendering is None:
@@ -108,12 +116,12 @@ def build_claim(
     certification = certification_for(basis.certifications.get(episode.id, ()), last_service)
     return Claim(
         id=claim_id,
-        billing_provider=_billing_provider(practice),
+        billing_provider=provider,
         rendering=Practitioner(
             rendering.family, rendering.given, rendering.npi or "", rendering.taxonomy
         ),
         referring=_referring(practice, certification),
-        payer=_payer(patient, practice),
+        payer=_payer(patient, practice, provider),
         subscriber=_subscriber(patient),
         diagnoses=diagnoses,
         lines=tuple(
@@ -132,10 +140,14 @@ def build_claim(
     )
 
 
-def _payer(patient: PatientRow, practice: dict[str, Any]) -> Payer:
+def _lacks(practice: dict[str, Any]) -> list[str]:
+    return [key for key in _NEEDED_OF_A_PRACTICE if key not in practice]
+
+
+def _payer(patient: PatientRow, practice: dict[str, Any], provider: BillingProvider) -> Payer:
     coverage = patient.billing.get("coverage") or {}
     medicare = payer_profile(patient, practice) == MEDICARE
-    rule = load_entities()[billing_entity(practice)]
+    rule = load_entities()[provider.entity]
     payer_id = coverage.get("payer_id") or ""
     # Most practices have one clearinghouse; a payer of its own connection goes before it.
     receiver = practice.get("clearinghouses", {}).get(payer_id, practice["clearinghouse"])

@@ -20,18 +20,11 @@ from app.billing_office.claim_events import (
     record_event,
 )
 from app.billing_office.claims import build_claim, read_basis
-from app.billing_office.export import (
-    ExportRefused,
-    Leaving,
-    claim_id_of,
-    in_words,
-    loaded_edits,
-    lock_counter,
-    send,
-    warnings_on,
-)
+from app.billing_office.close import claim_id_of
+from app.billing_office.export import ExportRefused, loaded_edits, lock_counter, routing, send
 from app.billing_office.export_formats import ExportedFile, Format, FormatRefused, format_for
-from app.billing_office.month import charge_key, month_of
+from app.billing_office.leaving import Leaving, in_words, prepare, warnings_on
+from app.billing_office.month import month_of
 from app.context import Context
 from app.store import ClaimExportRow, ClaimLineRow, ClaimRow, PatientRow, Tenant
 from billing.claim import ScrubFinding
@@ -134,19 +127,21 @@ def _change(
             why = "; ".join(in_words(f) for f in findings if f.severity == "hold")
             raise ChangeRefused(f"claim {claim_id}: held: {why}")
         patient = db.get_one(PatientRow, row.patient_id)
-        leaving = Leaving(patient, row.episode_id, made, findings, replaces=claim_id)
+        one = prepare(
+            format_, routing(tenant), now, patient, row.episode_id, made, findings, claim_id
+        )
         if kind == "correction_sent":
-            _hand_over(db, leaving, now)
+            _hand_over(db, one, now)
         try:
             (file,) = send(
-                db, tenant, [leaving], month=export.month, format_=format_, counter=counter, now=now
+                db, tenant, [one], month=export.month, format_=format_, counter=counter, now=now
             )
         except ExportRefused as error:
             raise ChangeRefused(f"claim {claim_id}: {error}") from None
         on = day_of_decision(db, tenant_id, claim_id, now)
         event = ClaimEvent(claim_id, kind, on, f"claim {new_id}", reasons=(reason,))
         record_event(db, event, at=context.now(), by=by)
-        return ChangeDone(new_id, file, warnings_on([leaving]))
+        return ChangeDone(new_id, file, warnings_on([one]))
 
 
 def _format(tenant: Tenant, row: ClaimRow) -> Format:
@@ -202,11 +197,11 @@ def _correction_of(
     return build_claim(basis, item, new_id, frequency="7", payer_claim_number=payer_claim_number)
 
 
-def _hand_over(db: Session, leaving: Leaving, now: datetime) -> None:
+def _hand_over(db: Session, one: Leaving, now: datetime) -> None:
     """Frees the keys of the first claim's charges that the replacement bears as well."""
-    assert leaving.replaces is not None, "a correction names its claim"
-    taken = {charge_key(leaving.episode_id, line.charge) for line in leaving.claim.lines}
-    for line in _standing_lines(db, leaving.replaces):
+    assert one.replaces is not None, "a correction names its claim"
+    taken = {line["charge_key"] for line in one.lines}
+    for line in _standing_lines(db, one.replaces):
         if line.charge_key in taken:
             line.released_at = now
     db.flush()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -14,25 +14,18 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, defer
 
 from app.accounts import UnknownEntity, billing_entity
-from app.billing_office.claim_book import keep_claim
-from app.billing_office.claims import build_claim, read_basis
+from app.billing_office.claim_book import keep_claims
+from app.billing_office.close import Close, close_month
 from app.billing_office.export_formats import (
     FACTS,
     ExportedFile,
     Format,
     FormatRefused,
-    Outgoing,
+    files_of,
     format_for,
-    write_files,
 )
-from app.billing_office.month import (
-    BadMonth,
-    PatientMonth,
-    charge_key,
-    charged_months,
-    month_bounds,
-    refresh,
-)
+from app.billing_office.leaving import Leaving, warnings_on
+from app.billing_office.month import BadMonth, month_bounds, store_months
 from app.context import Context
 from app.ncci import deployment_edits
 from app.store import (
@@ -40,44 +33,17 @@ from app.store import (
     ClaimLineRow,
     ClaimRow,
     CounterRow,
-    PatientRow,
     Tenant,
+    insert_rows,
     mark_all_stale,
 )
-from billing.claim import ScrubFinding
-from billing.claim_model import Claim
 from billing.edits import Edits, InvalidEdits
 from billing.hl7_dft import Routing
-from billing.scrub import holds, scrub
 from billing.x12_envelope import LARGEST_CONTROL_NUMBER, Interchange
-
-# Patients tallied, and claims built, in one go.
-_BATCH = 500
 
 
 class ExportRefused(ValueError):
     """Nothing can be exported; the message says why."""
-
-
-@dataclass(frozen=True)
-class Leaving:
-    """A claim that may leave, whose it is, and the warnings that go with it.
-
-    `replaces` names our earlier claim that it corrects or voids.
-    """
-
-    patient: PatientRow
-    episode_id: str
-    claim: Claim
-    findings: tuple[ScrubFinding, ...]
-    replaces: str | None = None
-
-    @property
-    def outgoing(self) -> Outgoing:
-        patient = self.patient
-        coverage = patient.billing.get("coverage") or {}
-        mrn = patient.demographics.get("mrn") or patient.fhir_id
-        return Outgoing(self.claim, patient.fhir_id, mrn, coverage.get("id"))
 
 
 @dataclass(frozen=True)
@@ -102,32 +68,36 @@ class ExportDone:
         return file.data.decode()
 
 
-def export_month(context: Context, tenant_id: str, month: str, asked: str) -> ExportDone:
+def export_month(
+    context: Context, tenant_id: str, month: str, asked: str, *, workers: int = 1
+) -> ExportDone:
     """The month's claims in the format `asked` (837 is the entity's own), in as many files as
     there are receivers. Charges that left before are not in it; when nothing new is billable, the
-    last files of this month and format are returned byte for byte.
+    last files of this month and format are returned byte for byte. Of many patients `workers`
+    processes take a part each.
 
     Raises:
         ExportRefused: bad month, a format in which this entity does not claim, control numbers
             used up, or nothing billable and nothing exported before.
+        WorkerDied: a process ended; nothing was exported.
     """
     with context.database.begin(tenant_id) as db:
         tenant = db.get_one(Tenant, tenant_id)
         now = context.now().astimezone(ZoneInfo(tenant.time_zone))
         format_ = _format(tenant, asked)
         counter = lock_counter(db)
-        found = month_leaving(context, db, tenant, month, counter.value + 1, now)
+        close = close_of(context, tenant, month, format_, counter, now)
+        found = month_leaving(context, db, close, workers)
         if not found.ready:
             return _again(db, month, format_, found.held)
         files = send(
             db, tenant, found.ready, month=month, format_=format_, counter=counter, now=now
         )
-        claims = [leaving.claim for leaving in found.ready]
         return ExportDone(
             files=files,
-            claim_count=len(claims),
-            line_count=sum(len(claim.lines) for claim in claims),
-            total=sum((claim.total for claim in claims), Decimal("0.00")),
+            claim_count=len(found.ready),
+            line_count=sum(len(leaving.lines) for leaving in found.ready),
+            total=sum((leaving.total for leaving in found.ready), Decimal("0.00")),
             held=found.held,
             again=False,
             warned=found.warned,
@@ -143,39 +113,44 @@ class Found:
     warned: tuple[str, ...]
 
 
-def month_leaving(
-    context: Context, db: Session, tenant: Tenant, month: str, number: int, now: datetime
-) -> Found:
-    """Every claim of the month that may leave now, under claim ids made of `number`.
+def close_of(
+    context: Context,
+    tenant: Tenant,
+    month: str,
+    format_: Format,
+    counter: CounterRow,
+    now: datetime,
+) -> Close:
+    """Raises ExportRefused where a loaded table of NCCI edits is broken."""
+    return Close(
+        tenant_id=tenant.id,
+        month=month,
+        format=format_,
+        routing=routing(tenant),
+        edits=loaded_edits(context),
+        number=counter.value + 1,
+        now=now,
+    )
 
-    The caller holds the lock of the counter. Raises ExportRefused for a bad month or entity, or a
-    broken table of NCCI edits.
+
+def month_leaving(context: Context, db: Session, close: Close, workers: int = 1) -> Found:
+    """Every claim of the month that may leave now, in the order of the patients' ids.
+
+    The caller holds the lock of the counter. Raises ExportRefused for a bad month.
     """
     try:
-        month_bounds(month)
+        month_bounds(close.month)
     except BadMonth as error:
         raise ExportRefused(str(error)) from None
-    while refresh(db, month, now.date(), context.now(), _BATCH, wait=True) == _BATCH:
-        pass
-    reviewed, waiting = _without_review(charged_months(db, month))
-    edits = loaded_edits(context)
     ready: list[Leaving] = []
-    held: list[str] = list(waiting)
-    for start in range(0, len(reviewed), _BATCH):
-        items = reviewed[start : start + _BATCH]
-        basis = read_basis(db, tenant, [item.patient.id for item in items])
-        for item in items:
-            claim = build_claim(basis, item, claim_id_of(number, item.patient.id))
-            findings = (
-                (claim,)
-                if isinstance(claim, ScrubFinding)
-                else scrub(claim, now.date(), edits=edits)
-            )
-            if isinstance(claim, ScrubFinding) or holds(findings):
-                held += [in_words(finding) for finding in findings]
-            else:
-                ready.append(Leaving(item.patient, item.episode_id, claim, findings))
-    return Found(tuple(ready), tuple(held), warnings_on(ready))
+    waiting: list[str] = []
+    held: list[str] = []
+    for part in close_month(context.database, db, close, workers):
+        store_months(db, close.month, part.months)
+        ready += part.ready
+        waiting += part.waiting
+        held += part.held
+    return Found(tuple(ready), (*waiting, *held), warnings_on(ready))
 
 
 def loaded_edits(context: Context) -> Edits:
@@ -184,19 +159,6 @@ def loaded_edits(context: Context) -> Edits:
         return deployment_edits(context.settings)
     except InvalidEdits as error:
         raise ExportRefused(f"a loaded NCCI table can't be read: {error}") from None
-
-
-def claim_id_of(number: int, patient_id: int) -> str:
-    """CLM01, new in every export: what it names (CLM01, FT1-2, MSH-10) must never repeat.
-
-    `number` is a control number that is used for nothing else.
-    """
-    return f"{number:05d}{patient_id:05d}"
-
-
-def in_words(finding: ScrubFinding) -> str:
-    mend = f"; {finding.mend}" if finding.mend else ""
-    return f"{finding.claim_id}: {finding.field} {finding.why}{mend}"
 
 
 def lock_counter(db: Session) -> CounterRow:
@@ -233,14 +195,10 @@ def send(
     if first + len(ready) - 1 > LARGEST_CONTROL_NUMBER:
         raise ExportRefused(f"the control numbers run out after {LARGEST_CONTROL_NUMBER}")
     production = bool(tenant.practice.get("production", False))
-    files = write_files(
-        format_,
-        [leaving.outgoing for leaving in ready],
-        Interchange(first, now, production),
-        routing(tenant),
-    )
+    by_id = {leaving.claim_id: leaving for leaving in ready}
+    parts = {leaving.claim_id: leaving.written for leaving in ready}
+    files = files_of(format_, parts, Interchange(first, now, production))
     counter.value += len(files)
-    by_id = {leaving.claim.id: leaving for leaving in ready}
     for file in files:
         leavings = [by_id[id_] for id_ in file.claim_ids]
         _record(db, file, leavings, month=month, batch=first, now=now)
@@ -287,29 +245,6 @@ def _format(tenant: Tenant, asked: str) -> Format:
         raise ExportRefused(str(error)) from None
 
 
-def _without_review(months: Sequence[PatientMonth]) -> tuple[list[PatientMonth], tuple[str, ...]]:
-    """The months without the charges that a person must look at first, and what stays back."""
-    reviewed: list[PatientMonth] = []
-    waiting: list[str] = []
-    for item in months:
-        row = item.row
-        waiting += [f"{charge.code} of {charge.last} waits for review" for charge in row.to_review]
-        leaving = tuple(charge for charge in row.charges if charge not in row.to_review)
-        if leaving:
-            reviewed.append(replace(item, row=replace(row, charges=leaving)))
-    return reviewed, tuple(waiting)
-
-
-def warnings_on(ready: Sequence[Leaving]) -> tuple[str, ...]:
-    """What the scrubber warns of, each thing once with the claims it is about."""
-    warned: dict[str, list[str]] = {}
-    for leaving in ready:
-        for finding in leaving.findings:
-            text = f"{finding.field}: {finding.why}; {finding.mend}"
-            warned.setdefault(text, []).append(leaving.claim.id)
-    return tuple(f"{', '.join(ids)}: {text}" for text, ids in warned.items())
-
-
 def _record(
     db: Session,
     file: ExportedFile,
@@ -329,42 +264,19 @@ def _record(
         content=file.data.decode() if is_text else "",
         data=None if is_text else file.data,
         claim_count=len(leavings),
-        total=str(sum((leaving.claim.total for leaving in leavings), Decimal("0.00"))),
+        total=str(sum((leaving.total for leaving in leavings), Decimal("0.00"))),
         batch=batch,
         receiver=file.receiver,
     )
     db.add(export)
     db.flush()
-    for leaving in leavings:
-        claim = leaving.claim
-        keep_claim(
-            db,
-            export,
-            claim,
-            leaving.findings,
-            patient_id=leaving.patient.id,
-            episode_id=leaving.episode_id,
-            replaces=leaving.replaces,
-        )
-        if claim.frequency == "8":
-            continue  # takes charges back, and makes none
-        for line in claim.lines:
-            charge = line.charge
-            db.add(
-                ClaimLineRow(
-                    export_id=export.id,
-                    patient_id=leaving.patient.id,
-                    episode_id=leaving.episode_id,
-                    charge_key=charge_key(leaving.episode_id, charge),
-                    code=charge.code,
-                    units=charge.units,
-                    service_date=charge.service_date,
-                    claim_id=claim.id,
-                    line_id=line.id,
-                    modifiers=list(charge.modifiers),
-                )
-            )
-    mark_all_stale(db, [leaving.patient.id for leaving in leavings])
+    keep_claims(db, export, leavings)
+    insert_rows(
+        db,
+        ClaimLineRow,
+        ({**line, "export_id": export.id} for leaving in leavings for line in leaving.lines),
+    )
+    mark_all_stale(db, [leaving.patient_id for leaving in leavings])
 
 
 def _again(db: Session, month: str, format_: Format, held: tuple[str, ...]) -> ExportDone:

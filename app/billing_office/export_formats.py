@@ -5,20 +5,20 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, get_args
 
 from app.billing_office.fhir_claims import claims_bundle
 from billing.account import Entity
-from billing.claim_files import write_claim_files
+from billing.claim_files import files_of as claim_files
+from billing.claim_files import loops_of
 from billing.claim_model import Claim
 from billing.cms1500 import cms1500_csv
-from billing.cms1500_pdf import cms1500_pdf
 from billing.entities import load_entities
 from billing.hl7_dft import Routing, dft_p03
-from billing.x12_envelope import Interchange
+from billing.x12_envelope import ClaimLoops, Interchange
 
 Format = Literal["837p", "837i", "cms1500", "cms1500-pdf", "dft", "fhir"]
 # What may be asked for: 837 is whichever of the two the entity claims on.
@@ -103,34 +103,46 @@ def formats_of(entity: Entity) -> tuple[Format, ...]:
     return (own, *(name for name in other if name != own))
 
 
-def write_files(
-    format_: Format,
-    leaving: Sequence[Outgoing],
-    interchange: Interchange,
-    routing: Routing,
+# A claim as far as it can be written without those beside it: whole, or a part of an 837.
+Written = ClaimLoops | str | Outgoing
+
+
+def written(format_: Format, one: Outgoing, routing: Routing, created: datetime) -> Written:
+    """What `files_of` needs of one claim.
+
+    Raises:
+        ValueError: the claim can't be written.
+    """
+    if format_ in ("837p", "837i"):
+        return loops_of(one.claim)
+    return charge_message(one, routing, created) if format_ == "dft" else one
+
+
+def files_of(
+    format_: Format, leaving: Mapping[str, Written], interchange: Interchange
 ) -> tuple[ExportedFile, ...]:
-    """The files of `leaving`, with consecutive control numbers from that of `interchange` on.
+    """The files of `leaving`, by claim id, with consecutive control numbers from that of
+    `interchange` on.
 
     837 has one for each receiver; every other format is one file.
 
     Raises:
-        ValueError: a claim can't be written, or the control numbers run out.
+        ValueError: the control numbers run out.
     """
-    claims = [one.claim for one in leaving]
     if format_ in ("837p", "837i"):
+        loops = [one for one in leaving.values() if isinstance(one, ClaimLoops)]
         return tuple(
             ExportedFile(
                 file.format,
                 file.control_number,
                 file.receiver_id,
                 file.content.encode(),
-                tuple(claim.id for claim in file.claims),
+                file.claim_ids,
             )
-            for file in write_claim_files(claims, interchange)
+            for file in claim_files(loops, interchange)
         )
-    data = _single_file(format_, leaving, claims, interchange.created, routing)
-    ids = tuple(claim.id for claim in claims)
-    return (ExportedFile(format_, interchange.control_number, None, data, ids),)
+    data = _single_file(format_, list(leaving.values()), interchange.created)
+    return (ExportedFile(format_, interchange.control_number, None, data, tuple(leaving)),)
 
 
 def charge_message(
@@ -155,21 +167,19 @@ def zipped(named: Sequence[tuple[str, bytes]]) -> bytes:
     return stream.getvalue()
 
 
-def _single_file(
-    format_: Format,
-    leaving: Sequence[Outgoing],
-    claims: Sequence[Claim],
-    created: datetime,
-    routing: Routing,
-) -> bytes:
+def _single_file(format_: Format, leaving: Sequence[Written], created: datetime) -> bytes:
+    if format_ == "dft":
+        return "\n".join(one for one in leaving if isinstance(one, str)).encode()
+    whole = [one for one in leaving if isinstance(one, Outgoing)]
+    claims = [one.claim for one in whole]
     if format_ == "cms1500":
         return cms1500_csv(claims).encode()
     if format_ == "cms1500-pdf":
+        from billing.cms1500_pdf import cms1500_pdf  # fpdf takes a third of a second to import
+
         return cms1500_pdf(claims, created)
-    if format_ == "dft":
-        return "\n".join(charge_message(one, routing, created) for one in leaving).encode()
     bundle = claims_bundle(
-        [(one.claim, one.patient_fhir_id, one.coverage_fhir_id) for one in leaving],
+        [(one.claim, one.patient_fhir_id, one.coverage_fhir_id) for one in whole],
         created.date(),
     )
     return (json.dumps(bundle, indent=2, ensure_ascii=False) + "\n").encode()

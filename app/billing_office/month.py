@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from calendar import monthrange
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, or_, select
+from sqlalchemy import ColumnElement, delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts import read_accounts
@@ -20,8 +21,9 @@ from app.store import (
     PatientMonthRow,
     PatientRow,
     from_document,
+    insert_rows,
     mark_stale,
-    to_document,
+    to_json,
 )
 from billing.account import Account, Charge
 from billing.payers import prices_on
@@ -34,6 +36,7 @@ from billing.worklist import (
     activity,
     worklist_row,
 )
+from rtm.episode import Episode
 
 
 class BadMonth(ValueError):
@@ -52,6 +55,14 @@ class PatientMonth:
     def charges(self) -> tuple[Charge, ...]:
         """Those whose date of service lies in the month and which have not left before."""
         return self.row.charges
+
+
+@dataclass(frozen=True)
+class _Document:
+    """What `PatientMonthRow.document` holds."""
+
+    episode_id: str
+    worklist: WorklistRow
 
 
 def month_bounds(month: str) -> tuple[date, date]:
@@ -75,48 +86,143 @@ def neighbours(month: str) -> tuple[str, str]:
 
 
 def refresh(
-    db: Session, month: str, today: date, now: datetime, at_most: int, *, wait: bool = False
-) -> int:
-    """Tallies up to `at_most` patients whose row of `month` is missing or out of date; how many.
+    db: Session,
+    month: str,
+    today: date,
+    now: datetime,
+    at_most: int,
+    *,
+    after: int = 0,
+) -> Sequence[int]:
+    """Tallies up to `at_most` patients whose row of `month` is missing or out of date; their ids.
 
-    Other workers that do the same at the same time take other patients; with `wait`, theirs are
-    waited for instead, so that none is left out.
+    Those with an id up to `after` are passed over. Other workers that do the same at the same time
+    take other patients.
     """
-    first, last = month_bounds(month)
-    patients = db.scalars(
-        select(PatientRow)
-        .where(_is_out_of_date(month, last, today))
+    ids = lock_out_of_date(db, month, today, at_most=at_most, after=after)
+    store_months(
+        db, month, [each.at_rest(today, now) for each in tally_months(db, month, today, ids)]
+    )
+    return ids
+
+
+def lock_out_of_date(
+    db: Session,
+    month: str,
+    today: date,
+    *,
+    at_most: int | None = None,
+    after: int = 0,
+    wait: bool = False,
+) -> Sequence[int]:
+    """The ids, ascending, of the patients whose row of `month` is missing or out of date.
+
+    Until the transaction ends no other worker takes them, and no fact of theirs is recorded. Those
+    whom another worker has are left out; with `wait` they are waited for.
+    """
+    _, last = month_bounds(month)
+    return db.scalars(
+        select(PatientRow.id)
+        .where(PatientRow.id > after, _is_out_of_date(month, last, today))
         .order_by(PatientRow.id)
         .limit(at_most)
         .with_for_update(skip_locked=not wait)
     ).all()
-    accounts = read_accounts(db, patients, today)
-    ids = [patient.id for patient in patients]
-    stored = {
-        row.patient_id: row
-        for row in db.scalars(
-            select(PatientMonthRow).where(
-                PatientMonthRow.month == month, PatientMonthRow.patient_id.in_(ids)
-            )
+
+
+@dataclass(frozen=True)
+class MonthAtRest:
+    """One patient's month as it is stored: the columns of its row and of its charges' rows."""
+
+    patient_id: int
+    columns: Mapping[str, Any]
+    charges: tuple[Mapping[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class TalliedMonth:
+    """One patient's month as just tallied."""
+
+    month: str
+    patient: PatientRow
+    episode: Episode
+    row: WorklistRow
+    done: Activity
+
+    def at_rest(self, as_of: date, now: datetime) -> MonthAtRest:
+        row, own = self.row, {"patient_id": self.patient.id, "month": self.month}
+        columns = {
+            **own,
+            "name": self.patient.name,
+            "state": row.state,
+            "state_rank": STATES.index(row.state),
+            "total_cents": _cents(row.total),
+            "projected_cents": _cents(row.projected),
+            "charge_count": len(row.charges),
+            "unpriced_count": row.unpriced,
+            "needs_live_contact": row.needs_live_contact,
+            "next_step_by": min((step.by for step in row.steps), default=None),
+            "monitored_days": self.done.days,
+            "minutes": self.done.minutes,
+            "document": to_json(_Document(self.episode.id, row)),
+            "as_of": as_of,
+            "computed_at": now,
+            "stale": False,
+        }
+        charges = tuple(
+            {
+                **own,
+                "code": charge.code,
+                "units": charge.units,
+                "cents": None if charge.amount is None else _cents(charge.amount),
+            }
+            for charge in row.charges
         )
-    }
-    db.execute(
-        delete(PatientMonthChargeRow)
-        .where(PatientMonthChargeRow.month == month, PatientMonthChargeRow.patient_id.in_(ids))
-        .execution_options(synchronize_session=False)
+        return MonthAtRest(self.patient.id, columns, charges)
+
+
+def tally_months(
+    db: Session, month: str, today: date, patient_ids: Sequence[int]
+) -> list[TalliedMonth]:
+    """The months of those patients as the facts are now, in the order of their ids."""
+    first, last = month_bounds(month)
+    patients = db.scalars(
+        select(PatientRow).where(PatientRow.id.in_(patient_ids)).order_by(PatientRow.id)
+    ).all()
+    accounts, approved = read_accounts(db, patients, today), _approved(db, patient_ids)
+    return [
+        TalliedMonth(
+            month,
+            patient,
+            accounts[patient.id].episode,
+            _line(accounts[patient.id], first, last, approved.get(patient.id, ())),
+            activity(accounts[patient.id], first, last),
+        )
+        for patient in patients
+    ]
+
+
+def store_months(db: Session, month: str, months: Sequence[MonthAtRest]) -> None:
+    """Puts `months` in the place of what is stored of them."""
+    columns = {each.patient_id: each.columns for each in months}
+    old = select(PatientMonthRow.patient_id, PatientMonthRow.id).where(
+        PatientMonthRow.month == month, PatientMonthRow.patient_id.in_(columns)
     )
-    approved = _approved(db, ids)
-    for patient in patients:
-        row = stored.get(patient.id)
-        if row is None:
-            row = PatientMonthRow(patient_id=patient.id, month=month)
-            db.add(row)
-        line = _line(accounts[patient.id], first, last, approved.get(patient.id, ()))
-        _fill(row, patient, accounts[patient.id], line, activity(accounts[patient.id], first, last))
-        db.add_all(_charge_rows(patient, month, line))
-        row.as_of, row.computed_at, row.stale = today, now, False
-    db.flush()
-    return len(patients)
+    stored = {patient_id: row_id for patient_id, row_id in db.execute(old)}
+    if stored:
+        db.execute(
+            delete(PatientMonthChargeRow)
+            .where(
+                PatientMonthChargeRow.month == month, PatientMonthChargeRow.patient_id.in_(stored)
+            )
+            .execution_options(synchronize_session=False)
+        )
+        db.execute(
+            update(PatientMonthRow), [{"id": id_, **columns[of]} for of, id_ in stored.items()]
+        )
+    new = (row for patient_id, row in columns.items() if patient_id not in stored)
+    insert_rows(db, PatientMonthRow, new)
+    insert_rows(db, PatientMonthChargeRow, (row for each in months for row in each.charges))
 
 
 def out_of_date_count(db: Session, month: str, today: date) -> int:
@@ -133,22 +239,28 @@ def is_up_to_date(db: Session, month: str, today: date) -> bool:
     return db.scalar(waiting) is None
 
 
-def charged_months(db: Session, month: str) -> list[PatientMonth]:
-    """Every patient with a charge in `month`, by name, from rows that are up to date."""
+def charged_patients(db: Session, month: str) -> Sequence[int]:
+    """The ids of the patients with a charge in `month`, as last tallied."""
+    return db.scalars(
+        select(PatientMonthRow.patient_id).where(
+            PatientMonthRow.month == month, PatientMonthRow.charge_count > 0
+        )
+    ).all()
+
+
+def charged_months(db: Session, month: str, patient_ids: Sequence[int]) -> list[PatientMonth]:
+    """The months of those patients, as last tallied."""
     found = db.execute(
         select(PatientMonthRow, PatientRow)
         .join(PatientRow, PatientRow.id == PatientMonthRow.patient_id)
-        .where(PatientMonthRow.month == month, PatientMonthRow.charge_count > 0)
-        .order_by(PatientMonthRow.name, PatientMonthRow.patient_id)
+        .where(PatientMonthRow.month == month, PatientMonthRow.patient_id.in_(patient_ids))
     ).all()
     return [patient_month(row, patient) for row, patient in found]
 
 
 def patient_month(row: PatientMonthRow, patient: PatientRow) -> PatientMonth:
-    document = row.document
-    return PatientMonth(
-        patient, document["episode_id"], from_document(WorklistRow, document["worklist"])
-    )
+    document = from_document(_Document, row.document)
+    return PatientMonth(patient, document.episode_id, document.worklist)
 
 
 def month_of(db: Session, patient: PatientRow, month: str, today: date) -> PatientMonth | None:
@@ -206,12 +318,14 @@ def exported_lines(db: Session, month: str) -> Sequence[ClaimLineRow]:
 
 def _is_out_of_date(month: str, last: date, today: date) -> ColumnElement[bool]:
     """A month that is over does not change with the calendar any more, only with facts."""
-    right = select(PatientMonthRow.patient_id).where(
+    monitored = exists().where(EpisodeRow.patient_id == PatientRow.id)
+    right = exists().where(
+        PatientMonthRow.patient_id == PatientRow.id,
         PatientMonthRow.month == month,
         PatientMonthRow.stale.is_(False),
         or_(PatientMonthRow.as_of == today, PatientMonthRow.as_of > last),
     )
-    return PatientRow.id.in_(select(EpisodeRow.patient_id)) & PatientRow.id.not_in(right)
+    return monitored & ~right
 
 
 def _approved(db: Session, patient_ids: Sequence[int]) -> dict[int, list[ChargeIdentity]]:
@@ -233,35 +347,6 @@ def _line(
     return worklist_row(
         tally(account), first, last, account.as_of, prices_on(account.payer, last), approved
     )
-
-
-def _fill(
-    row: PatientMonthRow,
-    patient: PatientRow,
-    account: Account,
-    line: WorklistRow,
-    done: Activity,
-) -> None:
-    row.name, row.state, row.state_rank = patient.name, line.state, STATES.index(line.state)
-    row.total_cents, row.projected_cents = _cents(line.total), _cents(line.projected)
-    row.charge_count, row.unpriced_count = len(line.charges), line.unpriced
-    row.needs_live_contact = line.needs_live_contact
-    row.next_step_by = min((step.by for step in line.steps), default=None)
-    row.monitored_days, row.minutes = done.days, done.minutes
-    row.document = {"episode_id": account.episode.id, "worklist": to_document(line)}
-
-
-def _charge_rows(
-    patient: PatientRow, month: str, line: WorklistRow
-) -> Iterator[PatientMonthChargeRow]:
-    for charge in line.charges:
-        yield PatientMonthChargeRow(
-            patient_id=patient.id,
-            month=month,
-            code=charge.code,
-            units=charge.units,
-            cents=None if charge.amount is None else _cents(charge.amount),
-        )
 
 
 def _cents(amount: Decimal) -> int:

@@ -48,9 +48,10 @@ def hold_to_the_chart_shown() -> None:
 
 
 def has_chart_open(db: Session, sign_in: SignIn, patient_id: int, now: datetime) -> bool:
-    """Whether this clinician launched that patient's chart and is still signed in there.
+    """Whether this clinician launched that patient's chart no longer ago than a sign-in lasts.
 
-    The newest launch is this browser's sign-in; an older tab's timer still tells its own time.
+    The newest launch is this browser's sign-in and ended the one before it; the timer of an older
+    tab still tells its own patient's time.
     """
     if patient_id == sign_in.patient_id:
         return True
@@ -58,7 +59,6 @@ def has_chart_open(db: Session, sign_in: SignIn, patient_id: int, now: datetime)
         SignInRow.role == "clinician",
         SignInRow.practitioner_id == sign_in.practitioner_id,
         SignInRow.patient_id == patient_id,
-        SignInRow.ended_at.is_(None),
         SignInRow.expires_at > now,
     )
     return db.scalar(open_launch.limit(1)) is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -36,12 +37,11 @@ def tally_tenant(context: Context, tenant_id: str) -> int:
     today = context.now().astimezone(ZoneInfo(tenant.time_zone)).date()
     done = 0
     for month in _months(context, tenant):
-        while True:
+        ids: Sequence[int] = (0,)
+        while ids:
             with context.database.begin(tenant_id) as db:
-                count = refresh(db, month, today, context.now(), _BATCH)
-            done += count
-            if count < _BATCH:
-                break
+                ids = refresh(db, month, today, context.now(), _BATCH, after=ids[-1])
+            done += len(ids)
     if done:
         log.info("tallied", tenant=tenant_id, patient_months=done)
     return done

@@ -1,7 +1,7 @@
 """SQLAlchemy models, one module an aggregate; importing this package knows every table."""
 
 from app.store.access import LaunchRow, SignInRow
-from app.store.base import ALL_TENANTS, Base, Database, TenantMissing
+from app.store.base import ALL_TENANTS, Base, Database, TenantMissing, insert_rows
 from app.store.care import ProgramRow, SessionRow
 from app.store.claim_events import ClaimEventRow, ClaimFileRow, EventIsFinal
 from app.store.claims import (
@@ -13,7 +13,14 @@ from app.store.claims import (
     ClaimRow,
     CounterRow,
 )
-from app.store.documents import from_document, to_document
+from app.store.documents import (
+    JsonText,
+    as_text,
+    from_document,
+    json_reader,
+    to_document,
+    to_json,
+)
 from app.store.facade import BulkExportRow, SubscriptionNoticeRow, SubscriptionRow
 from app.store.hl7 import (
     Hl7InboundRow,
@@ -23,7 +30,13 @@ from app.store.hl7 import (
     PatientEventRow,
     VisitRow,
 )
-from app.store.ledger_book import EpisodeRow, FactIsFinal, LedgerFactRow
+from app.store.ledger_book import (
+    LONGEST_ENTRY,
+    EntryTooLong,
+    EpisodeRow,
+    FactIsFinal,
+    LedgerFactRow,
+)
 from app.store.outbox import OutboxRow
 from app.store.patient_month import (
     PatientMonthChargeRow,
@@ -37,6 +50,7 @@ from app.store.tenant import Tenant, tenant_by_iss
 
 __all__ = [
     "ALL_TENANTS",
+    "LONGEST_ENTRY",
     "Base",
     "BulkExportRow",
     "ChargeApprovalRow",
@@ -49,12 +63,14 @@ __all__ = [
     "ClaimRow",
     "CounterRow",
     "Database",
+    "EntryTooLong",
     "EpisodeRow",
     "EventIsFinal",
     "FactIsFinal",
     "Hl7InboundRow",
     "Hl7OutboundRow",
     "Hl7StrayRow",
+    "JsonText",
     "LaunchRow",
     "LedgerFactRow",
     "OutboxRow",
@@ -73,9 +89,13 @@ __all__ = [
     "Tenant",
     "TenantMissing",
     "VisitRow",
+    "as_text",
     "from_document",
+    "insert_rows",
+    "json_reader",
     "mark_all_stale",
     "mark_stale",
     "tenant_by_iss",
     "to_document",
+    "to_json",
 ]

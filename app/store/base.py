@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
-from sqlalchemy import DateTime, Engine, ForeignKey, MetaData, create_engine, event
+from sqlalchemy import (
+    ColumnClause,
+    DateTime,
+    Engine,
+    ForeignKey,
+    MetaData,
+    create_engine,
+    event,
+    func,
+    insert,
+    literal_column,
+)
 from sqlalchemy.orm import (
     DeclarativeBase,
     Mapped,
@@ -18,7 +29,10 @@ from sqlalchemy.orm import (
 )
 from sqlalchemy.types import JSON, TypeDecorator
 
+from app.store.documents import serialize
+
 ALL_TENANTS = "all_tenants"
+_QUARTER: ColumnClause[float] = literal_column("0.25")
 
 
 class TenantMissing(RuntimeError):
@@ -91,11 +105,19 @@ def _hold_to_tenant(state: ORMExecuteState) -> None:
     if tenant_id is None:
         names = ", ".join(sorted(mapper.class_.__name__ for mapper in touched))
         raise TenantMissing(f"a query for {names} names no tenant")
-    state.statement = state.statement.options(
-        with_loader_criteria(
+    if state.session.get_bind().dialect.name == "sqlite":
+        # Else SQLite, which has no statistics, takes a tenant to have ten rows, and reads all that
+        # it has to find those of one patient. The hint takes no bound value.
+        rows = with_loader_criteria(
+            TenantOwned,
+            lambda cls: func.likelihood(cls.tenant_id == tenant_id, _QUARTER),
+            include_aliases=True,
+        )
+    else:
+        rows = with_loader_criteria(
             TenantOwned, lambda cls: cls.tenant_id == tenant_id, include_aliases=True
         )
-    )
+    state.statement = state.statement.options(rows)
 
 
 @event.listens_for(Session, "do_orm_execute")
@@ -125,10 +147,22 @@ def _stamp_tenant(session: Session, context: Any, instances: Any) -> None:
                 raise TenantMissing(f"a new {type(row).__name__} names no or another tenant")
 
 
+def insert_rows(
+    session: Session, kind: type[TenantOwned], rows: Iterable[Mapping[str, Any]]
+) -> None:
+    """Inserts many rows of `kind` at once, each stamped with the session's tenant.
+
+    The session knows nothing of them; they take a fifth of the time of as many objects.
+    """
+    stamped = [{**row, "tenant_id": session.info["tenant_id"]} for row in rows]
+    if stamped:
+        session.connection().execute(insert(cast(Any, kind).__table__), stamped)
+
+
 def _make_engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": 30})
+        return create_engine(url, pool_pre_ping=True, json_serializer=serialize)
+    engine = create_engine(url, connect_args={"timeout": 30}, json_serializer=serialize)
 
     @event.listens_for(engine, "connect")
     def _pragmas(connection: Any, _record: Any) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ForeignKey, Index, event
 from sqlalchemy.orm import Mapped, Mapper, mapped_column
 
 from app.store.base import Base, TenantOwned
+
+# Nobody works longer than this on one patient without a break.
+LONGEST_ENTRY = timedelta(hours=8)
 
 
 class EpisodeRow(TenantOwned, Base):
@@ -26,7 +29,8 @@ class LedgerFactRow(TenantOwned, Base):
     """One fact of `rtm.ledger`; a correction is a further row, never an edit.
 
     `npi`, `began_at` and `ended_at` repeat those of a time entry with clock times, also of one
-    that a correction put in place, so that the same minute logged for two patients is found.
+    that a correction put in place, so that the same minute logged for two patients is found. No
+    entry is longer than `LONGEST_ENTRY`.
     """
 
     __tablename__ = "ledger_fact"
@@ -42,6 +46,17 @@ class LedgerFactRow(TenantOwned, Base):
     npi: Mapped[str | None]
     began_at: Mapped[datetime | None]
     ended_at: Mapped[datetime | None]
+
+
+class EntryTooLong(RuntimeError):
+    """A time entry longer than any person works on end."""
+
+
+@event.listens_for(LedgerFactRow, "before_insert")
+def _refuse_too_long(_mapper: Mapper[Any], _connection: Any, target: LedgerFactRow) -> None:
+    began, ended = target.began_at, target.ended_at
+    if began is not None and ended is not None and ended - began > LONGEST_ENTRY:
+        raise EntryTooLong(f"time entry {target.id} takes longer than {LONGEST_ENTRY}")
 
 
 class FactIsFinal(RuntimeError):

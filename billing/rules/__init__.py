@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from billing.checked_yaml import PlainDates, checked_documents
 from rtm.episode import DeviceSystem, TherapyPlan
@@ -70,6 +70,11 @@ class ExcludedActivity:
     names: tuple[str, ...]
     why: str
     source: str
+
+    @cached_property
+    def openings(self) -> tuple[str, ...]:
+        """The names as an activity of whole words opens with them."""
+        return tuple(f"{name} " for name in self.names)
 
 
 @dataclass(frozen=True)
@@ -142,7 +147,14 @@ class RuleSet:
         return None if line is None else line.amount
 
     def of_period(self, period: Period) -> tuple[CodeRule, ...]:
-        return tuple(rule for rule in self.codes.values() if rule.period == period)
+        return self._by_period[period]
+
+    @cached_property
+    def _by_period(self) -> Mapping[Period, tuple[CodeRule, ...]]:
+        return {
+            period: tuple(rule for rule in self.codes.values() if rule.period == period)
+            for period in get_args(Period)
+        }
 
 
 @dataclass(frozen=True)
@@ -153,9 +165,16 @@ class Rules:
 
     def on(self, day: date) -> RuleSet | None:
         """The rules in force on `day`, or None where none is loaded."""
-        return next((s for s in self.sets if s.valid_from <= day <= s.valid_to), None)
+        for rule_set in reversed(self.sets):
+            if rule_set.valid_from <= day <= rule_set.valid_to:
+                return rule_set
+        return None
 
-    @property
+    @cached_property
+    def by_id(self) -> Mapping[str, RuleSet]:
+        return {rule_set.id: rule_set for rule_set in self.sets}
+
+    @cached_property
     def known_codes(self) -> frozenset[str]:
         return frozenset(code for rule_set in self.sets for code in rule_set.codes)
 

@@ -1,25 +1,18 @@
-"""A practice with many invented patients, written straight into the database."""
+"""A few invented patients by what a test needs of them, written straight into the database."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from app.context import Context
-from app.store import (
-    EpisodeRow,
-    LedgerFactRow,
-    PatientRow,
-    PractitionerRow,
-    Tenant,
-    to_document,
-)
+from app.store import PatientRow, PractitionerRow, Tenant
+from bench.billing_practice import Person, beneficiary, write_people
 from rtm.episode import Consent, Device, Episode
-from rtm.ledger import Interaction, MonitoredDay, TimeEntry
+from rtm.ledger import Fact, Interaction, MonitoredDay, TimeEntry
 
 NPI = "1999999919"
 
@@ -43,47 +36,9 @@ def write_practice(
     db: Session, tenant_id: str, people: Sequence[Monitored], first_id: int = 1000
 ) -> list[int]:
     """The row ids of the patients, in the order of `people`."""
-    patients, episodes, facts = [], [], []
-    for number, person in enumerate(people, start=first_id):
-        at = datetime.combine(person.start, time(15), UTC)
-        episode = Episode(
-            id=f"episode-{number}",
-            start=person.start,
-            end=person.ended,
-            setup_completed=at,
-            consent=Consent(at, "Terry Alvarez"),
-            device=Device("Homestretch", "musculoskeletal", regulatory_basis="recorded for tests"),
-            therapy_plan="GP",
-            practitioner_npi=NPI,
-            no_other_monitoring_attested_at=at,
-        )
-        patients.append(_patient(number, person, tenant_id, at))
-        episodes.append(
-            {
-                "id": episode.id,
-                "patient_id": number,
-                "tenant_id": tenant_id,
-                "document": to_document(episode),
-                "recorded_at": at,
-            }
-        )
-        facts += [
-            {
-                "id": fact.id,
-                "patient_id": number,
-                "episode_id": episode.id,
-                "tenant_id": tenant_id,
-                "kind": kind,
-                "document": to_document(fact),
-                "recorded_at": at,
-                "recorded_by": "synthetic",
-            }
-            for kind, fact in _facts(number, person)
-        ]
-    db.execute(insert(PatientRow), patients)
-    db.execute(insert(EpisodeRow), episodes)
-    db.execute(insert(LedgerFactRow), facts)
-    return [row["id"] for row in patients]
+    persons = [_person(number, each) for number, each in enumerate(people, start=first_id)]
+    write_people(db, persons)
+    return [person.id for person in persons]
 
 
 def write_therapist(db: Session) -> None:
@@ -116,11 +71,21 @@ def change_coverage(context: Context, tenant_id: str, patient_id: int, **changes
         patient.billing = {**patient.billing, "coverage": coverage}
 
 
-def _patient(number: int, person: Monitored, tenant_id: str, at: datetime) -> dict[str, object]:
-    family, given = f"{person.name}", "Synthetic"
-    return {
-        "id": number,
-        "tenant_id": tenant_id,
+def _person(number: int, monitored: Monitored) -> Person:
+    at = datetime.combine(monitored.start, time(15), UTC)
+    episode = Episode(
+        id=f"episode-{number}",
+        start=monitored.start,
+        end=monitored.ended,
+        setup_completed=at,
+        consent=Consent(at, "Terry Alvarez"),
+        device=Device("Homestretch", "musculoskeletal", regulatory_basis="recorded for tests"),
+        therapy_plan="GP",
+        practitioner_npi=NPI,
+        no_other_monitoring_attested_at=at,
+    )
+    family, given = monitored.name, "Synthetic"
+    columns = {
         "fhir_id": f"synthetic-{number}",
         "name": f"{given} {family}",
         "birth_date": date(1950, 1, 1),
@@ -136,36 +101,23 @@ def _patient(number: int, person: Monitored, tenant_id: str, at: datetime) -> di
         },
         "billing": {
             "coverage": {
-                "member_id": _beneficiary(number),
+                "member_id": beneficiary(number),
                 "payer_name": "Sample Medicare MAC",
                 "payer_id": "00000",
                 "kind": "1",
             },
             "diagnoses": ["M17.11"],
         },
-        "seen_at": at,
     }
+    return Person(number, columns, (episode,), tuple(_facts(number, monitored)))
 
 
-def _beneficiary(number: int) -> str:
-    """An invented number of the form of a Medicare Beneficiary Identifier."""
-    letters = "ACDEFGHJKMNPQRTUVWXY"
-    a, b, c, d = f"{number % 10_000:04d}"
-    return f"9{letters[number // 10_000 % 20]}A{a}AA{b}AA{c}{d}"
-
-
-def _facts(
-    number: int, person: Monitored
-) -> list[tuple[str, MonitoredDay | TimeEntry | Interaction]]:
-    facts: list[tuple[str, MonitoredDay | TimeEntry | Interaction]] = [
-        ("monitored_day", MonitoredDay(f"day-{number}-{n}", person.start + timedelta(days=n)))
-        for n in range(person.days)
-    ]
+def _facts(number: int, person: Monitored) -> Iterator[Fact]:
+    for n in range(person.days):
+        yield MonitoredDay(f"day-{number}-{n}", person.start + timedelta(days=n))
     if person.minutes:
         day = person.start + timedelta(days=7)
-        entry = TimeEntry(f"time-{number}", day, person.minutes * 60, "pt", "review", npi=NPI)
-        facts.append(("time_entry", entry))
+        yield TimeEntry(f"time-{number}", day, person.minutes * 60, "pt", "review", npi=NPI)
     if person.talk:
         at = datetime.combine(person.start + timedelta(days=8), time(16), UTC)
-        facts.append(("interaction", Interaction(f"talk-{number}", at, "phone", 300, NPI)))
-    return facts
+        yield Interaction(f"talk-{number}", at, "phone", 300, NPI)

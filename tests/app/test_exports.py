@@ -9,7 +9,6 @@ import re
 import subprocess
 import sys
 import threading
-import uuid
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -19,7 +18,6 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import get_args
 
-import psycopg
 import pytest
 from hl7apy.consts import VALIDATION_LEVEL
 from hl7apy.parser import parse_message
@@ -47,7 +45,7 @@ from tests.app.synthetic_practice import (
 )
 from tests.app.test_worklist_pages import biller
 from tests.billing.x12_validators import x12_errors
-from tests.conftest import World, service_url
+from tests.conftest import World
 from tests.fhir.r4 import r4_issues
 from tests.packaging.processes import ROOT
 
@@ -214,22 +212,6 @@ def test_control_numbers_that_are_used_up_are_refused_and_nothing_leaves(context
         export(context, "837")
     with context.database.begin(TENANT_ID) as db:
         assert db.scalars(select(ClaimLineRow)).all() == []
-
-
-@pytest.fixture
-def postgresql() -> Iterator[str]:
-    """A database of its own on the server at POSTGRESQL_URL."""
-    server = service_url(
-        "POSTGRESQL_URL",
-        "postgresql://postgres@127.0.0.1:5432/postgres",
-        lambda url: psycopg.connect(url, connect_timeout=3).close(),
-    )
-    name = f"homestretch_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
-    yield server.rsplit("/", 1)[0].replace("postgresql://", "postgresql+psycopg://") + f"/{name}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[arg-type]
 
 
 MONTHS = ("2026-08", "2026-10")

@@ -38,7 +38,7 @@ from app.time_book import (
 from billing.attribution import attribute, excluded_activity
 from billing.rules import load_rules
 from billing.tally import tally
-from rtm.ledger import Ledger, countable, histories, seconds_of, without_overlap
+from rtm.ledger import Ledger, countable, seconds_of, without_overlap
 from tests.conftest import World
 
 SAMUEL, ADA = "samuel-brandt", "ada-okafor"
@@ -310,7 +310,7 @@ def test_time_of_before_confirmations_existed_waits_and_can_be_signed_late(world
     entry = next(e for e in ledger_of(world).time if e.id == "timer:old")
     assert (entry.author, entry.signed_at) == ("Terry Alvarez", None)
     browser.submit(time_page(world, browser), {})
-    signed = [h.signature for h in histories(ledger_of(world))[0]]
+    signed = [h.signature for h in ledger_of(world).histories[0]]
     assert [s.act for s in signed if s] == ["confirmed", "confirmed"]
     assert all(s.at.date() == datetime.now(UTC).date() for s in signed if s and s.at)
 

@@ -310,7 +310,7 @@ def test_claims_go_to_one_file_for_each_format_and_receiver(tmp_path: Path) -> N
         ("837p", "ELSEWHERE", 42),
         ("837i", "CLEARHOUSE", 43),
     ]
-    assert [[claim.id for claim in f.claims] for f in files] == [["HS-1", "D"], ["B"], ["C"]]
+    assert [list(f.claim_ids) for f in files] == [["HS-1", "D"], ["B"], ["C"]]
     for file in files:
         assert f"*{file.control_number:09d}*" in file.content.splitlines()[0]
         path = tmp_path / f"{file.control_number}.837"

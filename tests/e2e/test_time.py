@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from rtm.ledger import TimeEntry, histories
+from rtm.ledger import TimeEntry
 from rtm.time_lines import time_lines
 from tests.app.test_time_pages import ADA, SAMUEL, counted_s, ledger_of, monitored
 from tests.conftest import World
@@ -249,7 +249,7 @@ def test_nothing_of_the_timer_is_on_the_chart_before_monitoring(world: World, pa
 def _line(world: World, number: int) -> tuple[datetime, datetime]:
     """Begin and end of a stretch of Samuel's recorded time, the first being number 0."""
     lines = sorted(
-        ((line.start, line.end) for line in time_lines(histories(ledger_of(world, SAMUEL))[0])),
+        ((line.start, line.end) for line in time_lines(ledger_of(world, SAMUEL).histories[0])),
         key=str,
     )
     start, end = lines[number]

@@ -18,7 +18,6 @@ from rtm.ledger import (
     Signature,
     TimeEntry,
     countable,
-    histories,
     is_time_of,
 )
 
@@ -75,7 +74,7 @@ def test_confirmed_time_counts_and_names_its_signer() -> None:
     ledger = Ledger(time=(CHART,), confirmations=(signed(CHART.id),))
     facts = countable(ledger, AS_OF)
     assert (facts.time, facts.unconfirmed) == ((CHART,), ())
-    (history,), _ = histories(ledger)
+    (history,), _ = ledger.histories
     at = NINE + timedelta(hours=1)
     assert history.signature == Signature("confirmed", "Terry Alvarez", TERRY, at)
 
@@ -83,7 +82,7 @@ def test_confirmed_time_counts_and_names_its_signer() -> None:
 def test_a_confirmation_at_the_months_end_signs_and_keeps_its_own_date() -> None:
     late = signed(CHART.id, at=datetime(2026, 4, 2, 8, tzinfo=UTC))
     ledger = Ledger(time=(CHART,), confirmations=(late,))
-    (history,), _ = histories(ledger)
+    (history,), _ = ledger.histories
     assert countable(ledger, AS_OF).time == (CHART,)
     assert history.signature is not None
     assert history.signature.at == late.at
@@ -96,7 +95,7 @@ def test_the_signer_says_what_the_time_was_spent_on() -> None:
 
 
 def test_time_logged_by_hand_is_signed_by_logging_it() -> None:
-    (history,), _ = histories(Ledger(time=(BY_HAND,)))
+    (history,), _ = Ledger(time=(BY_HAND,)).histories
     assert history.signature == Signature("logged", "Terry Alvarez", TERRY, NINE)
     assert countable(Ledger(time=(BY_HAND,)), AS_OF).time == (BY_HAND,)
 
@@ -139,7 +138,7 @@ def test_a_second_confirmation_has_no_effect() -> None:
     once = Ledger(time=(CHART,), confirmations=(signed(CHART.id),))
     again = signed(CHART.id, id="s2", at=NINE + timedelta(hours=5), activity="program")
     twice = replace(once, confirmations=(*once.confirmations, again))
-    assert histories(twice) == histories(once)
+    assert twice.histories == once.histories
 
 
 def test_an_entry_corrected_after_it_was_shown_is_not_confirmed_unseen() -> None:
@@ -171,7 +170,7 @@ def test_who_corrects_his_own_confirmed_time_signs_the_correction() -> None:
         corrections=(corrected(shorter, at_h=2),),
         confirmations=(signed(CHART.id),),
     )
-    (history,), _ = histories(ledger)
+    (history,), _ = ledger.histories
     assert countable(ledger, AS_OF).time == (shorter,)
     assert history.signature is not None
     assert history.signature.act == "corrected"
@@ -280,7 +279,7 @@ def test_no_sequence_of_facts_counts_a_minute_that_its_own_person_did_not_sign(
 def test_what_the_timer_logged_never_counts_without_a_confirmation(ledger: Ledger) -> None:
     unsigned = replace(ledger, confirmations=())
     roots = [entry.id for entry in ledger.time if entry.source == "timer"]
-    found, _ = histories(unsigned)
+    found, _ = unsigned.histories
     assert [h.signature for h in found if h.first.id in roots] == [None] * len(roots)
 
 

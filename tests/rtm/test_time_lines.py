@@ -14,7 +14,6 @@ from rtm.ledger import (
     Correction,
     Ledger,
     TimeEntry,
-    histories,
     seconds_of,
     without_overlap,
 )
@@ -47,7 +46,7 @@ def signed(*ids: str, minute: int = 60, activity: str = "program: changed") -> C
 
 
 def lines_of(ledger: Ledger) -> tuple[TimeLine, ...]:
-    return time_lines(histories(ledger)[0])
+    return time_lines(ledger.histories[0])
 
 
 def spans(lines: tuple[TimeLine, ...]) -> list[tuple[str, ...]]:
