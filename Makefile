@@ -9,6 +9,8 @@ SYSTEM := .venv/.system-packages
 WEB := app/web/static/.built
 MODEL := vision/models/pose_landmarker_full.task
 R4 := tests/fhir/r4_validator/node_modules/.installed
+EHR := tests/interop/ehr/node_modules/.installed
+OIDC := tests/smart_launch/oidc_provider/node_modules/.installed
 POSE := app/web/node_modules/@mediapipe/pose
 export PATH := $(CURDIR)/.venv/node/bin:$(PATH)
 
@@ -24,7 +26,7 @@ help:
 
 setup: $(VENV) $(WEB) $(MODEL)
 
-test-setup: setup $(R4)
+test-setup: setup $(R4) $(EHR) $(OIDC)
 	@.ci/system-packages .ci/apt-test.txt
 
 $(SYSTEM): .ci/apt-run.txt .ci/system-packages
@@ -42,7 +44,7 @@ app/web/node_modules/.installed: app/web/package.json app/web/package-lock.json 
 	cd app/web && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-$(WEB): app/web/node_modules/.installed $(shell find app/web/src app/web/*.ts -type f 2>/dev/null)
+$(WEB): app/web/node_modules/.installed $(MODEL) $(shell find app/web/src app/web/*.ts -type f 2>/dev/null)
 	cd app/web && npm run --silent build
 	@touch $@
 
@@ -52,6 +54,14 @@ $(MODEL): app/web/node_modules/.installed vision/models/build.py
 
 $(R4): tests/fhir/r4_validator/package.json tests/fhir/r4_validator/package-lock.json $(VENV)
 	cd tests/fhir/r4_validator && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(EHR): tests/interop/ehr/package.json tests/interop/ehr/package-lock.json $(VENV)
+	cd tests/interop/ehr && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(OIDC): tests/smart_launch/oidc_provider/package.json tests/smart_launch/oidc_provider/package-lock.json $(VENV)
+	cd tests/smart_launch/oidc_provider && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
 demo: setup
@@ -83,4 +93,4 @@ screenshots: test-setup
 	$(PY) -m bench.overlay_pictures
 
 clean:
-	rm -rf .venv app/web/node_modules app/web/static vision/models/*.task $(dir $(R4)) build dist *.egg-info
+	rm -rf .venv app/web/node_modules app/web/static vision/models/*.task $(dir $(R4)) $(dir $(EHR)) $(dir $(OIDC)) build dist *.egg-info

@@ -15,6 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from app.rtm_book import read_episodes, read_ledgers
 from app.store import (
     LONGEST_ENTRY,
+    ClaimExportRow,
     ClaimLineRow,
     LedgerFactRow,
     PatientRow,
@@ -25,7 +26,7 @@ from app.store import (
 from billing.account import Account, Billed, BusyTime, EarlierEpisode, Entity
 from billing.payers import MEDICARE, UNKNOWN_PAYER, load_payers
 from rtm.episode import Episode
-from rtm.ledger import Ledger, ProviderKind
+from rtm.ledger import Ledger, ProviderKind, TimeEntry
 
 _ENTITIES: tuple[Entity, ...] = get_args(Entity)
 # The claim filing type of Medicare in the Source of Payment Typology (PHDSC/NAHDO).
@@ -53,7 +54,7 @@ def read_accounts(db: Session, patients: Sequence[PatientRow], as_of: date) -> d
     around = _Around(
         ledgers=read_ledgers(db, [episode.id for episode in current.values()]),
         billed=_billed(db, ids),
-        busy=_busy(db, ids),
+        busy=busy_times(db, ids),
         kinds=_provider_kinds(db, current.values()),
     )
     return {
@@ -133,19 +134,27 @@ def _billed(db: Session, patient_ids: Sequence[int]) -> dict[int, list[Billed]]:
             ClaimLineRow.service_date,
             ClaimLineRow.code,
             ClaimLineRow.units,
-        ).where(among(db, ClaimLineRow.patient_id, patient_ids), ClaimLineRow.released_at.is_(None))
+            ClaimLineRow.episode_id,
+            ClaimExportRow.exported_at,
+        )
+        .join(ClaimExportRow, ClaimExportRow.id == ClaimLineRow.export_id)
+        .where(among(db, ClaimLineRow.patient_id, patient_ids), ClaimLineRow.released_at.is_(None))
     )
     billed: dict[int, list[Billed]] = {}
-    for patient_id, day, code, units in rows:
-        billed.setdefault(patient_id, []).append(Billed(day, code, units))
+    for patient_id, day, code, units, episode_id, left_at in rows:
+        line = Billed(day, code, units, episode_id=episode_id, left_at=left_at)
+        billed.setdefault(patient_id, []).append(line)
     return billed
 
 
-def _busy(db: Session, patient_ids: Sequence[int]) -> dict[int, list[BusyTime]]:
-    """What the same people logged for other patients over the same minutes."""
+def busy_times(
+    db: Session, patient_ids: Sequence[int], recorded_until: datetime | None = None
+) -> dict[int, list[BusyTime]]:
+    """What the same people logged for other patients over the same minutes, as it stands, or
+    stood at `recorded_until`."""
     own, other = aliased(LedgerFactRow), aliased(LedgerFactRow)
     rows = db.execute(
-        select(own.patient_id, other.id, other.npi, other.began_at, other.ended_at)
+        select(own.patient_id, other.episode_id, other.npi, other.began_at, other.ended_at)
         .join(
             other,
             (other.npi == own.npi)
@@ -162,13 +171,24 @@ def _busy(db: Session, patient_ids: Sequence[int]) -> dict[int, list[BusyTime]]:
             among(db, own.patient_id, patient_ids), own.npi.is_not(None), own.began_at.is_not(None)
         )
         .distinct()
-    )
+    ).all()
+    # A row may be of an entry that was corrected or retracted since; what stands is known by span.
+    others = list({row.episode_id for row in rows})
+    ledgers = read_ledgers(db, others, recorded_until, ("time_entry", "correction", "confirmation"))
+    standing = {
+        (episode_id, entry.npi, entry.start, entry.end): entry.id
+        for episode_id, ledger in ledgers.items()
+        for entry in ledger.facts()
+        if isinstance(entry, TimeEntry)
+    }
     busy: dict[int, list[BusyTime]] = {}
-    for patient_id, fact_id, npi, began_at, ended_at in rows:
+    for patient_id, episode_id, npi, began_at, ended_at in rows:
         assert npi is not None, "the join is on it"
         assert began_at is not None, "the join is on it"
         assert ended_at is not None, "the join is on it"
-        busy.setdefault(patient_id, []).append(BusyTime(fact_id, npi, began_at, ended_at))
+        entry_id = standing.get((episode_id, npi, began_at, ended_at))
+        if entry_id is not None:
+            busy.setdefault(patient_id, []).append(BusyTime(entry_id, npi, began_at, ended_at))
     return busy
 
 

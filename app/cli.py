@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from app import __version__
+from app.hl7_command import hl7, hl7_listen
 
 if TYPE_CHECKING:
     from app.billing_office.corrections import ChangeDone
     from app.config import Settings
     from app.context import Context
+    from app.store import Tenant
 
 
 class CliError(click.ClickException):
@@ -166,6 +168,35 @@ def rules_list(day: str, payer_id: str, as_json: bool) -> None:
     except NoRules as error:
         raise CliError(str(error)) from None
     click.echo(json.dumps(listing) if as_json else listing_text(listing))
+
+
+@rules.command("load-ncci")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--quarter", required=True, help="The quarter of the files, e.g. 2026Q4.")
+@click.option("--kind", type=click.Choice(["ptp", "mue"]), help="What they must be; else as read.")
+@click.option("--replace", is_flag=True, help="Take the place of what is loaded for the quarter.")
+def rules_load_ncci(
+    files: tuple[Path, ...], quarter: str, kind: Literal["ptp", "mue"] | None, replace: bool
+) -> None:
+    """Load CMS's quarterly NCCI table for practitioners from FILES, as .txt or .csv.
+
+    Give every part of a PTP table at once (ccipra-...-f1.txt to -f4.txt), or the one MUE file.
+    Spreadsheets (.xlsx) and archives (.zip) are not read: unpack them first. What touches RTM is
+    kept in HOMESTRETCH_EDITS_DIR and used for each claim by its date of service.
+    """
+    from app.context import utc_now
+    from app.ncci import LoadRefused, load_ncci
+
+    try:
+        done = load_ncci(_settings(), files, quarter, now=utc_now(), kind=kind, replace=replace)
+    except LoadRefused as error:
+        raise CliError(str(error)) from None
+    for warning in done.warnings:
+        click.echo(f"homestretch: warning: {warning}", err=True)
+    click.echo(
+        f"{done.path}: {done.kind.upper()} table of {quarter}, {done.kept} of {done.row_count} "
+        "entries touch our codes"
+    )
 
 
 @main.group()
@@ -369,6 +400,38 @@ def claims_resend_dft(tenant_id: str | None) -> None:
         _deliver(context, _only_tenant(context, tenant_id), "no new claims")
 
 
+@claims.command("packet")
+@click.argument("claim_id")
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path), help="A file ending in .pdf or .json."
+)
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def claims_packet(claim_id: str, out: Path, tenant_id: str | None) -> None:
+    """Write the audit packet of CLAIM_ID: everything that supports it. It holds patient data."""
+    from app.billing_office.audit_packet import packet_file
+    from app.billing_office.claim_book import ClaimNotKept, ClaimUnknown
+
+    suffix = out.suffix.lower().removeprefix(".")
+    if suffix not in ("pdf", "json"):
+        raise CliError(f"{out}: name a file that ends in .pdf or .json")
+    if not out.parent.is_dir():
+        raise CliError(f"{out}: there is no folder {out.parent}")
+    with _database_errors():
+        context = _migrated_context()
+        tenant = _only_tenant(context, tenant_id)
+        try:
+            content = packet_file(
+                context, tenant, claim_id, "pdf" if suffix == "pdf" else "json", "command line"
+            )
+        except (ClaimUnknown, ClaimNotKept) as error:
+            raise CliError(str(error)) from None
+    try:
+        out.write_bytes(content)
+    except OSError as error:
+        raise CliFailure(f"{out}: {error.strerror}") from None
+    click.echo(f"{out}: audit packet of claim {claim_id}")
+
+
 def _deliver(context: Context, tenant: str, what: str) -> None:
     """Raises CliFailure where a message has no answer yet."""
     from app.billing_office.charge_messages import NoInterface, deliver_charges
@@ -406,6 +469,38 @@ def _write(path: Path, data: bytes) -> None:
         ) from None
 
 
+@main.group()
+def outbox() -> None:
+    """What is on its way to the EHR."""
+
+
+@outbox.command("list")
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def outbox_list(tenant_id: str | None) -> None:
+    """Count messages by kind, way and state; name those set aside, and why."""
+    from app.outbox_command import outbox_lines
+
+    with _database_errors():
+        context = _migrated_context()
+        for line in outbox_lines(context, _only_tenant(context, tenant_id)):
+            click.echo(line)
+
+
+@outbox.command("retry")
+@click.option("--message", type=int, help="One message by its number; else all set aside.")
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def outbox_retry(message: int | None, tenant_id: str | None) -> None:
+    """Put messages that were set aside back in the queue."""
+    from app.outbox_command import retry_all
+
+    with _database_errors():
+        context = _migrated_context()
+        count = retry_all(context, _only_tenant(context, tenant_id), message)
+    if message is not None and count == 0:
+        raise CliError(f"no message {message} was set aside")
+    click.echo(f"{count} messages are in the queue again")
+
+
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True)
@@ -438,11 +533,15 @@ def worker(beat: bool, concurrency: int) -> None:
 @click.option("--port", default=8001, show_default=True)
 @click.option("--app-url", default="http://127.0.0.1:8000", show_default=True)
 @click.option("--data-dir", type=click.Path(path_type=Path), default=Path("var"))
-def sandbox(host: str, port: int, app_url: str, data_dir: Path) -> None:
+@click.option("--profile", default="open", show_default=True, help="Kind of EHR; an unknown lists.")
+def sandbox(host: str, port: int, app_url: str, data_dir: Path, profile: str) -> None:
     """Serve the development EHR: synthetic patients, SMART launch, FHIR R4."""
     from app.demo.sandbox_process import run_sandbox
+    from smart_launch.sandbox.profiles import profiles
 
-    run_sandbox(host, port, app_url, data_dir)
+    if profile not in profiles():
+        raise CliError(f"there is no profile {profile!r}; there are {', '.join(profiles())}")
+    run_sandbox(host, port, app_url, data_dir, profile)
 
 
 @main.group()
@@ -475,6 +574,120 @@ def demo(once: bool, data_dir: Path, port: int, ehr_port: int) -> None:
     from app.demo.serve import run_demo
 
     sys.exit(run_demo(data_dir / "demo-serve", port, ehr_port))
+
+
+@main.group()
+def tenant() -> None:
+    """The health systems that are registered here."""
+
+
+@tenant.command("add")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--replace", is_flag=True, help="Change a tenant that is there.")
+def tenant_add(file: Path, replace: bool) -> None:
+    """Register the health system that FILE (YAML) describes; see docs/tenants.md."""
+    from app.tenant_clients import callback_path
+    from app.tenant_settings import TenantRefused, add_tenant, read_settings
+
+    try:
+        settings = read_settings(file.read_text("utf-8"))
+        with _database_errors():
+            context = _migrated_context()
+            added = add_tenant(context, settings, _ask_secret, replace=replace)
+    except OSError as error:
+        raise CliError(f"{file}: {error.strerror}") from None
+    except (TenantRefused, UnicodeDecodeError) as error:
+        raise CliError(f"{file}: {error}") from None
+    base = context.settings.base_url
+    click.echo(f"{added.id}: registered. At the EHR, register these:")
+    click.echo(f"  launch URL    {base}/launch")
+    click.echo(f"  redirect URI  {base}{callback_path(added.id, 'clinician')}   clinician")
+    click.echo(f"  redirect URI  {base}{callback_path(added.id, 'portal')}   portal")
+    click.echo(f"  JWKS URL      {base}/.well-known/jwks.json")
+
+
+@tenant.command("list")
+@click.option("--json", "as_json", is_flag=True)
+def tenant_list(as_json: bool) -> None:
+    """List the registered health systems; secrets are not shown."""
+    from app.tenant_listing import tenant_lines, tenants_json
+
+    with _database_errors():
+        context = _migrated_context()
+        if as_json:
+            click.echo(json.dumps(tenants_json(context)))
+            return
+        for line in tenant_lines(context):
+            click.echo(line)
+
+
+@tenant.command("check")
+@click.argument("tenant_id", required=False)
+@click.option("--json", "as_json", is_flag=True)
+def tenant_check(tenant_id: str | None, as_json: bool) -> None:
+    """Ask the live EHR what will work and what will not; exit 1 if the main work would fail."""
+    from app.tenant_check import check_tenant
+
+    with _database_errors():
+        context = _migrated_context()
+        checked = check_tenant(context, _tenant_row(context, _only_tenant(context, tenant_id)))
+    if as_json:
+        click.echo(json.dumps([asdict(finding) for finding in checked.findings]))
+    else:
+        for finding in checked.findings:
+            click.echo(f"{finding.state:8} {finding.what:32} {finding.why}")
+    if not checked.works:
+        sys.exit(1)
+
+
+@main.group()
+def keys() -> None:
+    """The keys that sign our client assertions."""
+
+
+@keys.command("list")
+def keys_list() -> None:
+    """List the keys, newest first, with their use."""
+    from app.context import open_context
+
+    context = open_context(_settings())
+    now = context.now()
+    for key in context.keys.signing.all():
+        use = "signs" if key.may_sign(now) else "published" if key.is_published(now) else "ended"
+        until = f" until {key.published_until:%Y-%m-%d}" if key.published_until else ""
+        click.echo(f"{key.key.kid} {key.algorithm} {use}{until}")
+
+
+@keys.command("rotate")
+@click.option("--keep-days", default=30, show_default=True, help="Publish the old ones so long.")
+@click.option("--compromised", is_flag=True, help="End the old ones now.")
+def keys_rotate(keep_days: int, compromised: bool) -> None:
+    """Make new keys; they sign once every EHR can have fetched them."""
+    from datetime import timedelta
+
+    from app.context import open_context
+    from app.signing_keys import KeyFile
+
+    context = open_context(_settings())
+    if not isinstance(context.keys.signing, KeyFile):
+        raise CliError(
+            "the keys come from HOMESTRETCH_BACKEND_PRIVATE_KEY; docs/tenants.md says how to rotate"
+        )
+    keep = timedelta(days=keep_days)
+    context.keys.signing.rotate(context.now(), keep=keep, compromised=compromised)
+    click.echo("new keys are published; where an EHR holds them by hand, enter them there now")
+
+
+def _ask_secret(client: str) -> str:
+    """From the terminal unseen, else a line of standard input."""
+    if sys.stdin.isatty():
+        answer: str = click.prompt(f"Secret of the {client} client", hide_input=True)
+        return answer
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+main.add_command(hl7)
+main.add_command(hl7_listen)
 
 
 @contextmanager
@@ -512,6 +725,13 @@ def _migrated_context() -> Context:
     if not is_current(context.database.engine):
         raise CliFailure("the database needs `homestretch db upgrade` first")
     return context
+
+
+def _tenant_row(context: Context, tenant_id: str) -> Tenant:
+    from app.store import Tenant
+
+    with context.database.begin(None) as session:
+        return session.get_one(Tenant, tenant_id)
 
 
 def _only_tenant(context: Context, tenant_id: str | None) -> str:

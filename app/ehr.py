@@ -2,40 +2,66 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from threading import Lock
 
 from app.context import Context
+from app.granted import scope_for
 from app.store import Tenant
+from app.tenant_clients import TenantMisconfigured, registered_client
+from fhir.access_token import AccessToken, SharedToken
+from fhir.capability import Capabilities, read_capabilities
 from fhir.client import FhirClient
 from smart_launch.backend_service import BackendToken, backend_token
+from smart_launch.client_authentication import PublicClient
 from smart_launch.discovery import discover
 
-BACKEND_SCOPES = " ".join(
-    f"system/{name}.cruds"
-    for name in ("CarePlan", "ServiceRequest", "Goal", "Observation", "Provenance", "Device")
-)
+_tokens: dict[tuple[int, str, str], SharedToken] = {}
+_making = Lock()
 
-# A token about to expire would fail in flight.
-_MARGIN = timedelta(seconds=30)
+# House choice: an EHR changes what it takes with its releases; a quarter of an hour is soon enough.
+_CAPABILITIES_FOR = timedelta(minutes=15)
 
-_tokens: dict[tuple[str, str], BackendToken] = {}
+_capabilities: dict[str, tuple[datetime, Capabilities]] = {}
+
+
+def capabilities_of(context: Context, client: FhirClient) -> Capabilities:
+    """What the EHR says it takes, read anew every quarter of an hour. Raises FhirError."""
+    kept = _capabilities.get(client.base)
+    if kept is None or context.now() - kept[0] > _CAPABILITIES_FOR:
+        kept = context.now(), read_capabilities(client.read("metadata"))
+        _capabilities[client.base] = kept
+    return kept[1]
 
 
 def backend_client(context: Context, tenant: Tenant) -> FhirClient:
-    """A client that signs in as the service itself; its token is kept while it lasts."""
+    """A client that signs in as the service itself.
 
-    def token(refresh: bool) -> str:
-        key = (tenant.iss, tenant.backend_client_id)
-        kept = _tokens.get(key)
-        if kept is None or refresh or kept.expires_at - _MARGIN <= context.now():
-            kept = backend_token(
-                discover(tenant.iss).token_endpoint,
-                client_id=tenant.backend_client_id,
-                key=context.keys.backend_key,
-                scope=BACKEND_SCOPES,
-                now=context.now(),
-            )
-            _tokens[key] = kept
-        return kept.access_token
+    Its token is kept while it lasts, and shared by all threads of this process.
+    """
 
+    def fetch() -> AccessToken:
+        granted = new_backend_token(context, tenant)
+        return AccessToken(granted.access_token, granted.expires_at)
+
+    # By context too: its key and clock are in the token's making.
+    key = (id(context), tenant.iss, tenant.backend_client_id)
+    with _making:
+        token = _tokens.setdefault(key, SharedToken(fetch, context.now))
     return FhirClient(tenant.iss, token)
+
+
+def new_backend_token(context: Context, tenant: Tenant) -> BackendToken:
+    """Raises LaunchRefused: the EHR can't be discovered, or the client gets no token."""
+    client = registered_client(context, tenant, "backend")
+    if isinstance(client.authentication, PublicClient):
+        raise TenantMisconfigured(f"The backend client of {tenant.id} needs a key or a secret.")
+    configuration = discover(tenant.iss)
+    return backend_token(
+        configuration.token_endpoint,
+        iss=configuration.iss,
+        client_id=client.client_id,
+        client=client.authentication,
+        scope=scope_for(tenant, "backend", configuration),
+        now=context.now(),
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 from dataclasses import dataclass
@@ -10,42 +9,36 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.fernet import Fernet
-from joserfc.jwk import RSAKey
 
 from app.config import Settings
+from app.signing_keys import GivenKeys, KeyFile
 
 
 @dataclass(frozen=True)
 class Keys:
-    """`vault_keys` are Fernet keys, newest first; `backend_key` signs client assertions."""
+    """`vault_keys` are Fernet keys, newest first; `signing` has those of client assertions."""
 
     secret_key: str
     vault_keys: tuple[str, ...]
-    backend_key: RSAKey
-
-    def public_jwks(self) -> dict[str, Any]:
-        """What EHRs fetch from us to verify the client assertions of the workers."""
-        return {"keys": [self.backend_key.as_dict(private=False, use="sig", alg="RS384")]}
+    signing: GivenKeys | KeyFile
 
 
 def load_keys(settings: Settings) -> Keys:
-    """The keys of this deployment. Generated files are readable by the owner alone."""
+    """The keys of this deployment. Generated files are readable by the owner alone.
+
+    Raises BadSigningKeys for a `backend_private_key` that can't be read.
+    """
     folder = settings.data_dir / "keys"
     secret = settings.secret_key.get_secret_value() if settings.secret_key else None
     vault = tuple(key.get_secret_value() for key in settings.vault_keys)
     private = settings.backend_private_key
-    jwk = private.get_secret_value() if private else _kept(folder / "backend.jwk", _new_jwk)
-    key = RSAKey.import_key(json.loads(jwk) if jwk.lstrip().startswith("{") else jwk)
-    key.ensure_kid()
     return Keys(
         secret_key=secret or _kept(folder / "secret", lambda: secrets.token_urlsafe(48)),
         vault_keys=vault or (_kept(folder / "vault", lambda: Fernet.generate_key().decode()),),
-        backend_key=key,
+        signing=GivenKeys.read(private.get_secret_value())
+        if private
+        else KeyFile(folder / "signing.jwks", folder / "backend.jwk"),
     )
-
-
-def _new_jwk() -> str:
-    return json.dumps(RSAKey.generate_key(2048).as_dict(private=True))
 
 
 def _kept(path: Path, make: Any) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -10,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.context import Context
 from app.outbox import enqueue
-from app.store import ProgramRow, from_document, to_document
+from app.store import OutboxRow, ProgramRow, from_document, to_document
 from rtm.program import Program
 
 
@@ -73,6 +74,30 @@ def sign(
             if earlier is None:
                 raise
             return earlier
+
+
+@dataclass(frozen=True)
+class Whereabouts:
+    """Where a signed version is. `document` is what it went as, where it is not a CarePlan: its
+    DocumentReference, or the HL7 v2 message that bears it."""
+
+    state: Literal["on its way", "in the chart", "set aside"]
+    document: str | None = None
+
+
+def whereabouts(db: Session, row: ProgramRow) -> Whereabouts:
+    """Whether `row` has reached the EHR, and as what; set aside, somebody must look."""
+    message = db.scalar(
+        select(OutboxRow).where(
+            OutboxRow.idempotency_key == f"program:{row.program_id}:{row.version}"
+        )
+    )
+    if message is None or message.status == "pending":
+        return Whereabouts("on its way")
+    if message.status != "delivered":
+        return Whereabouts("set aside")
+    as_document = message.way in ("document", "hl7") and message.response is not None
+    return Whereabouts("in the chart", message.response["locations"][0] if as_document else None)  # type: ignore[index]  # just asked
 
 
 def _signed_with(db: Session, signing_key: str) -> ProgramRow | None:

@@ -13,7 +13,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app import __version__
 from app.context import Context
+from app.notices import queue_notices
 from app.outbox import enqueue
 from app.prescribing import current_program
 from app.recording_store import store_recording
@@ -117,19 +119,22 @@ def accept_range_test(
 def conclude_range_test(
     context: Context, db: Session, row: RangeTestRow, result: RangeResult
 ) -> None:
-    """Writes the result and its message to the EHR; a test without a value is refused."""
+    """Writes the result and its messages; a test without a value is refused."""
+    now = context.now()
     if result.not_measured is not None:
         row.status, row.problem = "refused", result.not_measured
         return
     row.status, row.document = "measured", to_document(result)
+    row.concluded_at, row.software_version = now, __version__
     enqueue(
         db,
         kind="range_test",
         subject=row.id,
         patient_id=row.patient_id,
         idempotency_key=f"range_test:{row.id}",
-        now=context.now(),
+        now=now,
     )
+    queue_notices(db, kind="range_test", subject=row.id, patient_id=row.patient_id, now=now)
 
 
 def stored_result(row: RangeTestRow) -> RangeResult | None:

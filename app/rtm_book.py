@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -27,6 +27,7 @@ from app.store import (
 )
 from rtm.episode import Consent, Device, Episode, TherapyPlan
 from rtm.ledger import (
+    Confirmation,
     Correction,
     Interaction,
     InteractionKind,
@@ -42,7 +43,10 @@ _KINDS: dict[str, type] = {
     "time_entry": TimeEntry,
     "interaction": Interaction,
     "correction": Correction,
+    "confirmation": Confirmation,
 }
+AnyFact = MonitoredDay | TimeEntry | Interaction | Correction | Confirmation
+
 CONSENT_TEXT_VERSION = "2026-11"
 
 # One heartbeat never covers more than this: the page sends one each minute.
@@ -84,30 +88,72 @@ def read_episodes(db: Session, patient_ids: Sequence[int]) -> dict[int, list[Epi
     return episodes
 
 
-def read_ledgers(db: Session, episode_ids: Sequence[str]) -> dict[str, Ledger]:
-    """Every fact of each episode that is counted, in the order of recording."""
+def read_ledgers(
+    db: Session,
+    episode_ids: Sequence[str],
+    recorded_until: datetime | None = None,
+    kinds: Collection[str] = tuple(_KINDS),
+) -> dict[str, Ledger]:
+    """Every fact of each episode that is counted, in the order of recording.
+
+    With `recorded_until`, as the ledgers stood then; with `kinds`, of those alone.
+    """
+    if not episode_ids:
+        return {}
     facts: dict[str, dict[str, list[Any]]] = {
         episode_id: {kind: [] for kind in _KINDS} for episode_id in episode_ids
     }
-    rows = db.execute(
-        select(LedgerFactRow.episode_id, LedgerFactRow.kind, as_text(LedgerFactRow.document))
-        .where(among(db, LedgerFactRow.episode_id, episode_ids), LedgerFactRow.kind.in_(_KINDS))
+    query = (
+        select(
+            LedgerFactRow.episode_id,
+            LedgerFactRow.kind,
+            as_text(LedgerFactRow.document),
+        )
+        .where(among(db, LedgerFactRow.episode_id, episode_ids), LedgerFactRow.kind.in_(kinds))
         .order_by(LedgerFactRow.recorded_at, LedgerFactRow.id)
     )
+    if recorded_until is not None:
+        query = query.where(LedgerFactRow.recorded_at <= recorded_until)
     readers: dict[str, Callable[[str], Any]] = {
         kind: json_reader(fact) for kind, fact in _KINDS.items()
     }
-    for episode_id, kind, text in rows:
+    for episode_id, kind, text in db.execute(query):
         facts[episode_id][kind].append(readers[kind](text))
+    _name_authors(db, [found["time_entry"] for found in facts.values()])
     return {
         episode_id: Ledger(
-            days=tuple(kinds["monitored_day"]),
-            time=tuple(kinds["time_entry"]),
-            interactions=tuple(kinds["interaction"]),
-            corrections=tuple(kinds["correction"]),
+            days=tuple(found["monitored_day"]),
+            time=tuple(found["time_entry"]),
+            interactions=tuple(found["interaction"]),
+            corrections=tuple(found["correction"]),
+            confirmations=tuple(found["confirmation"]),
         )
-        for episode_id, kinds in facts.items()
+        for episode_id, found in facts.items()
     }
+
+
+def _name_authors(db: Session, ledgers: Sequence[list[TimeEntry]]) -> None:
+    """Entries of before authors were in them get whom their rows have always named."""
+    unnamed = [entry.id for entries in ledgers for entry in entries if entry.author is None]
+    if not unnamed:
+        return
+    rows = db.execute(
+        select(LedgerFactRow.id, LedgerFactRow.recorded_by, LedgerFactRow.recorded_at).where(
+            among(db, LedgerFactRow.id, unnamed)
+        )
+    )
+    recorded = {fact_id: (by, at) for fact_id, by, at in rows}
+    for entries in ledgers:
+        entries[:] = [
+            entry if entry.author else _by_its_recorder(entry, *recorded[entry.id])
+            for entry in entries
+        ]
+
+
+def _by_its_recorder(entry: TimeEntry, recorded_by: str, recorded_at: datetime) -> TimeEntry:
+    """An entry of before authors were in it: its row has always said who logged it and when."""
+    signed_at = recorded_at if entry.source == "manual" else None
+    return replace(entry, author=recorded_by, signed_at=signed_at)
 
 
 def start_episode(
@@ -170,7 +216,7 @@ def record_monitored_day(
         self_report=session.source == "manual",
         kind="self_report" if session.source == "manual" else "session",
     )
-    _record(db, patient.id, episode, "monitored_day", fact, "patient", now)
+    record_fact(db, patient.id, episode.id, fact, "patient", now)
 
 
 def record_manual_time(
@@ -183,7 +229,7 @@ def record_manual_time(
     activity: str,
     now: datetime,
 ) -> None:
-    """Raises LookupError without an episode."""
+    """Logged and thereby signed. Raises LookupError without an episode."""
     entry = TimeEntry(
         id=str(uuid4()),
         local_date=day,
@@ -192,8 +238,10 @@ def record_manual_time(
         activity=activity,
         npi=practitioner.npi,
         source="manual",
+        author=practitioner.name,
+        signed_at=now,
     )
-    _record(db, patient_id, _episode(db, patient_id), "time_entry", entry, practitioner.name, now)
+    record_fact(db, patient_id, _episode(db, patient_id).id, entry, practitioner.name, now)
 
 
 def read_interval(document: Any, now: datetime) -> Interval:
@@ -223,26 +271,32 @@ def record_timer_interval(
     *,
     now: datetime,
 ) -> bool:
-    """Logs an interval once; False without an episode or for one already logged.
+    """Proposes an interval once; False without an episode, for one already logged, and for less
+    than a second.
 
-    Overlaps between tabs and people are kept as sent; the tally counts each minute once.
+    It counts once its author confirms it. Overlaps between tabs and people are kept as sent; the
+    tally counts each minute once.
     """
     episode = current_episode(db, patient_id)
-    if episode is None or db.get(LedgerFactRow, f"timer:{interval.id}") is not None:
+    seconds = int((interval.end - interval.start).total_seconds())
+    if episode is None or seconds == 0:
+        return False
+    if db.get(LedgerFactRow, f"timer:{interval.id}") is not None:
         return False
     practice_zone = ZoneInfo(db.get_one(Tenant, practitioner.tenant_id).time_zone)
     entry = TimeEntry(
         id=f"timer:{interval.id}",
         local_date=interval.start.astimezone(practice_zone).date(),
-        seconds=int((interval.end - interval.start).total_seconds()),
+        seconds=seconds,
         by=cast(ProviderKind, practitioner.provider_kind),
         activity="review: chart open and in use",
         start=interval.start.astimezone(UTC),
         end=interval.end.astimezone(UTC),
         npi=practitioner.npi,
         source="timer",
+        author=practitioner.name,
     )
-    _record(db, patient_id, episode, "time_entry", entry, practitioner.name, now)
+    record_fact(db, patient_id, episode.id, entry, practitioner.name, now)
     return True
 
 
@@ -265,8 +319,7 @@ def record_interaction(
         npi=practitioner.npi,
         by=cast(ProviderKind, practitioner.provider_kind),
     )
-    episode = _episode(db, patient.id)
-    _record(db, patient.id, episode, "interaction", talk, practitioner.name, now)
+    record_fact(db, patient.id, _episode(db, patient.id).id, talk, practitioner.name, now)
 
 
 def _episode(db: Session, patient_id: int) -> Episode:
@@ -276,26 +329,22 @@ def _episode(db: Session, patient_id: int) -> Episode:
     return episode
 
 
-def _record(
-    db: Session,
-    patient_id: int,
-    episode: Episode,
-    kind: str,
-    fact: MonitoredDay | TimeEntry | Interaction,
-    by: str,
-    now: datetime,
+def record_fact(
+    db: Session, patient_id: int, episode_id: str, fact: AnyFact, by: str, now: datetime
 ) -> None:
+    """Adds one fact to the patient's ledger; `by` is the name of who recorded it."""
     row = LedgerFactRow(
         id=fact.id,
         patient_id=patient_id,
-        episode_id=episode.id,
-        kind=kind,
+        episode_id=episode_id,
+        kind=next(kind for kind, made in _KINDS.items() if isinstance(fact, made)),
         document=to_document(fact),
         recorded_at=now,
         recorded_by=by,
     )
-    if isinstance(fact, TimeEntry):
-        row.npi, row.began_at, row.ended_at = fact.npi, fact.start, fact.end
+    entry = fact.replacement if isinstance(fact, Correction) else fact
+    if isinstance(entry, TimeEntry):
+        row.npi, row.began_at, row.ended_at = entry.npi, entry.start, entry.end
     db.add(row)
     mark_stale(db, patient_id)
     db.flush()

@@ -5,27 +5,34 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 
-from app import __version__, launch
+from app import __version__, launch, sign_out
+from app.api.facade import facade
+from app.api.issuers import Issuers
+from app.api.openapi import api
 from app.assets import ViteAssets
 from app.billing_office.claim_views import office_claims
 from app.billing_office.views import office
+from app.clinician.time_views import chart_time
 from app.clinician.views import clinician
 from app.config import Settings
 from app.context import Context, open_context
+from app.ehr_colours import ehr_colours
 from app.error_pages import error_page
+from app.frame_policy import frame_ancestors
+from app.granted import notes
 from app.jobs.queue import JobQueue, make_celery
 from app.operations.views import operations
+from app.patient.live_views import live_portal
 from app.patient.range_views import range_portal
 from app.patient.views import portal
-from app.sign_in import load_sign_in
+from app.sign_in import SignIn, host_bound, load_sign_in
 
 log = structlog.get_logger(__name__)
 
@@ -39,7 +46,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
         SECRET_KEY=context.keys.secret_key,
         MAX_CONTENT_LENGTH=settings.max_upload_bytes,
         MAX_FORM_MEMORY_SIZE=4 * 1024 * 1024,
-        SESSION_COOKIE_NAME="hs_browser",
+        SESSION_COOKIE_NAME=host_bound(settings, "hs_browser"),
         SESSION_COOKIE_HTTPONLY=True,
         PERMANENT_SESSION_LIFETIME=timedelta(hours=settings.sign_in_hours),
         WTF_CSRF_TIME_LIMIT=None,
@@ -47,23 +54,39 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
     )
     app.extensions["homestretch"] = context
     app.extensions["homestretch_jobs"] = JobQueue(make_celery(context))
-    CSRFProtect(app)
-    parts = (launch.blueprint, clinician, portal, range_portal, office, office_claims, operations)
+    app.extensions["homestretch_issuers"] = Issuers()
+    csrf = CSRFProtect(app)
+    parts = (
+        launch.blueprint,
+        sign_out.blueprint,
+        ehr_colours,
+        clinician,
+        chart_time,
+        portal,
+        live_portal,
+        range_portal,
+        office,
+        office_claims,
+        operations,
+        api,
+        facade,
+    )
     for part in parts:
         app.register_blueprint(part)
+    csrf.exempt(facade)  # bearer tokens only: a browser adds none by itself
     app.before_request(load_sign_in)
     app.after_request(_secure_headers(settings))
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected_error)
     assets = ViteAssets(Path(__file__).parent / "web" / "static")
-    app.jinja_env.globals.update(asset_tags=assets.tags, version=__version__)
+    app.jinja_env.globals.update(asset_tags=assets.tags, version=__version__, ehr_notes=_ehr_notes)
     app.register_blueprint(assets.blueprint())
     return app
 
 
 def _cookie_policy(settings: Settings) -> dict[str, Any]:
     """Inside an EHR's frame a cookie must be `SameSite=None; Partitioned`, which needs HTTPS."""
-    if urlsplit(settings.base_url).scheme == "https":
+    if settings.is_https:
         return {
             "SESSION_COOKIE_SECURE": True,
             "SESSION_COOKIE_SAMESITE": "None",
@@ -72,22 +95,28 @@ def _cookie_policy(settings: Settings) -> dict[str, Any]:
     return {"SESSION_COOKIE_SAMESITE": "Lax"}
 
 
+# Where the pose estimator is compiled: the page and the worker that it starts.
+_WEB_ASSEMBLY = ("live_portal", "assets")
+
+
 def _secure_headers(settings: Settings) -> Any:
-    policy = "; ".join(
-        (
-            "default-src 'self'",
-            "script-src 'self'",
-            "style-src 'self'",
-            "img-src 'self' data:",
-            "object-src 'none'",
-            "base-uri 'none'",
-            "form-action 'self'",
-            f"frame-ancestors {settings.frame_ancestors}",
-        )
+    fixed = (
+        "default-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "object-src 'none'",
+        "base-uri 'none'",
+        "form-action 'self'",
     )
 
     def add(response: Response) -> Response:
-        response.headers["Content-Security-Policy"] = policy
+        compiles = " 'wasm-unsafe-eval'" if request.blueprint in _WEB_ASSEMBLY else ""
+        policy = (
+            *fixed,
+            f"script-src 'self'{compiles}",
+            f"frame-ancestors {frame_ancestors(settings)}",
+        )
+        response.headers["Content-Security-Policy"] = "; ".join(policy)
         response.headers["Referrer-Policy"] = "no-referrer"
         response.headers["X-Content-Type-Options"] = "nosniff"
         if "Cache-Control" not in response.headers:
@@ -95,6 +124,12 @@ def _secure_headers(settings: Settings) -> Any:
         return response
 
     return add
+
+
+def _ehr_notes() -> tuple[str, ...]:
+    """What the EHR did not let the person of this page do, in plain words."""
+    sign_in: SignIn | None = g.get("sign_in")
+    return () if sign_in is None else notes(sign_in.role, sign_in.not_granted)
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:

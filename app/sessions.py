@@ -11,7 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app import __version__
 from app.context import Context
+from app.notices import queue_notices
 from app.outbox import enqueue
 from app.recording_store import StoredRecording, store_recording
 from app.rtm_book import record_monitored_day
@@ -110,7 +112,8 @@ def conclude(
     result: ExerciseResult | None,
     duration_s: float,
 ) -> None:
-    """Writes the session's result, its message to the EHR and its monitored day together."""
+    """Writes the session's result, its messages and its monitored day together."""
+    now = context.now()
     patient = db.get_one(PatientRow, row.patient_id)
     session = ExerciseSession(
         id=row.id,
@@ -125,15 +128,17 @@ def conclude(
     )
     row.document = to_document(session)
     row.status = "scored"
+    row.concluded_at, row.software_version = now, __version__
     enqueue(
         db,
         kind="session",
         subject=row.id,
         patient_id=row.patient_id,
         idempotency_key=f"session:{row.id}",
-        now=context.now(),
+        now=now,
     )
-    record_monitored_day(db, patient, session, received_at=row.received_at, now=context.now())
+    queue_notices(db, kind="session", subject=row.id, patient_id=row.patient_id, now=now)
+    record_monitored_day(db, patient, session, received_at=row.received_at, now=now)
 
 
 def stored_session(row: SessionRow) -> ExerciseSession | None:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import Literal, ParamSpec, TypeVar
 
 import structlog
-from flask import Response, abort, current_app, g, request
+from flask import Response, abort, current_app, g, request, session
 from sqlalchemy import select
 
+from app.config import Settings
 from app.context import Context
-from app.store import ALL_TENANTS, SignInRow
+from app.store import ALL_TENANTS, SignInRow, Tenant
 
 Role = Literal["clinician", "patient", "biller"]
 P = ParamSpec("P")
@@ -40,6 +41,9 @@ class SignIn:
     practitioner_id: int | None
     patient_id: int | None
     need_patient_banner: bool
+    not_granted: tuple[str, ...] = ()
+    ehr_style: dict[str, str] = field(default_factory=dict)
+    frame_ancestors: tuple[str, ...] = ()
 
 
 def current_context() -> Context:
@@ -50,8 +54,14 @@ def current_context() -> Context:
 def begin_sign_in(response: Response, context: Context, row: SignInRow, role: Role) -> Response:
     """Gives `row` a fresh secret and puts it into this browser's cookie.
 
-    `row` must not be flushed yet; its id and dates are set here.
+    `row` must not be flushed yet; its id and dates are set here. Nothing that the browser brought
+    along is taken over: neither a cookie, nor the token of its open forms. Only a clinician who
+    opens a further chart keeps that token, for the timers of the tabs that are open; their forms
+    are held to the chart that they show (`app.clinician.chart_request`).
     """
+    if not _is_same_clinician(g.sign_ins.get(role), row, role):
+        session.pop("csrf_token", None)
+    session["tenant"] = row.tenant_id
     secret = secrets.token_urlsafe(32)
     now = context.now()
     row.id, row.role = _digest(secret), role
@@ -59,7 +69,7 @@ def begin_sign_in(response: Response, context: Context, row: SignInRow, role: Ro
     row.expires_at = now + timedelta(hours=context.settings.sign_in_hours)
     config = current_app.config
     response.set_cookie(
-        _COOKIES[role],
+        cookie_name(context.settings, role),
         secret,
         httponly=True,
         secure=config.get("SESSION_COOKIE_SECURE", False),
@@ -71,13 +81,31 @@ def begin_sign_in(response: Response, context: Context, row: SignInRow, role: Ro
     return response
 
 
+def _is_same_clinician(earlier: SignIn | None, row: SignInRow, role: Role) -> bool:
+    return (
+        role == "clinician"
+        and earlier is not None
+        and row.practitioner_id is not None
+        and (earlier.tenant_id, earlier.practitioner_id) == (row.tenant_id, row.practitioner_id)
+    )
+
+
+def cookie_name(settings: Settings, role: Role) -> str:
+    """With HTTPS no other host can set this cookie (the prefix `__Host-`)."""
+    return host_bound(settings, _COOKIES[role])
+
+
+def host_bound(settings: Settings, name: str) -> str:
+    return f"__Host-{name}" if settings.is_https else name
+
+
 def load_sign_in() -> None:
     """Before each request: reads the cookies into `g.sign_ins`."""
     structlog.contextvars.clear_contextvars()  # the thread's last request was somebody else's
     g.sign_ins = {}
     context = current_context()
-    for role, cookie in _COOKIES.items():
-        secret = request.cookies.get(cookie)
+    for role in _COOKIES:
+        secret = request.cookies.get(cookie_name(context.settings, role))
         if secret:
             found = _find(context, secret, role, context.now())
             if found:
@@ -104,31 +132,58 @@ def signed_in(role: Role) -> SignIn:
     sign_in: SignIn | None = g.sign_ins.get(role)
     if sign_in is None:
         abort(401, f"You are not signed in here, or were away too long. Open {_HOME[role]} again.")
+    g.sign_in = sign_in
     return sign_in
 
 
-def end_sign_in(response: Response, role: Role) -> Response:
-    """Ends the sign-in on the server and forgets the cookie."""
-    sign_in: SignIn | None = g.sign_ins.get(role)
-    if sign_in is not None:
-        context = current_context()
-        with context.database.begin(sign_in.tenant_id) as db:
-            db.get_one(SignInRow, sign_in.id).ended_at = context.now()
-    response.delete_cookie(_COOKIES[role], path="/")
-    return response
+def end_sign_in(response: Response, context: Context, sign_in: SignIn) -> bytes:
+    """Ends the sign-in on the server and forgets the cookie; the sealed token that it had."""
+    sealed = _end(context, sign_in)
+    response.delete_cookie(
+        cookie_name(context.settings, sign_in.role), path="/", secure=context.settings.is_https
+    )
+    return sealed
+
+
+def end_earlier_sign_in(context: Context, role: Role) -> None:
+    """Ends the sign-in that this browser had in `role` when the request began."""
+    earlier: SignIn | None = g.sign_ins.get(role)
+    if earlier is not None:
+        _end(context, earlier)
+
+
+def _end(context: Context, sign_in: SignIn) -> bytes:
+    with context.database.begin(sign_in.tenant_id) as db:
+        row = db.get_one(SignInRow, sign_in.id)
+        sealed = row.token_sealed
+        row.ended_at, row.token_sealed = context.now(), b""
+        return sealed
 
 
 def _find(context: Context, secret: str, role: Role, now: datetime) -> SignIn | None:
     with context.database.begin(None) as db:
         # The cookie is what says which tenant this is, so the look-up can't name one yet.
-        row = db.scalar(
-            select(SignInRow).where(SignInRow.id == _digest(secret), SignInRow.role == role),
+        found = db.execute(
+            select(SignInRow, Tenant.frame_ancestors)
+            .join(Tenant, Tenant.id == SignInRow.tenant_id)
+            .where(SignInRow.id == _digest(secret), SignInRow.role == role),
             execution_options={ALL_TENANTS: True},
-        )
-    if row is None or row.ended_at is not None or row.expires_at <= now:
+        ).one_or_none()
+    if found is None:
+        return None
+    row, frame_ancestors = found
+    if row.ended_at is not None or row.expires_at <= now:
         return None
     return SignIn(
-        row.id, row.tenant_id, role, row.practitioner_id, row.patient_id, row.need_patient_banner
+        id=row.id,
+        tenant_id=row.tenant_id,
+        role=role,
+        practitioner_id=row.practitioner_id,
+        patient_id=row.patient_id,
+        need_patient_banner=row.need_patient_banner,
+        not_granted=tuple(row.not_granted),
+        ehr_style=row.ehr_style,
+        frame_ancestors=tuple(frame_ancestors),
     )
 
 

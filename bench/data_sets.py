@@ -1,8 +1,8 @@
 """The labelled recordings under a folder: which set, which exercise, whose, and what is known.
 
 A set is known by its published layout and file names; a recording's label is what those say, or
-the set's own label file. Exercises that the library does not have are left out. IntelliRehabDS's
-list of gestures is from memory of its paper.
+the set's own label file. Exercises that the library does not have are left out. The lists of
+exercises are from memory of the sets' papers.
 """
 
 from __future__ import annotations
@@ -16,16 +16,22 @@ from rtm.exercises import Side
 from vision.landmarks import LandmarkSeries
 from vision.skeletons import intellirehabds, kimore, rehab24_6, ui_prmd
 
-KIMORE = {1: "shoulder_flexion", 5: "squat"}
-UI_PRMD = {1: "squat", 5: "sit_to_stand", 7: "shoulder_abduction"}
-REHAB24_6 = {1: "shoulder_abduction", 4: "hip_abduction_standing", 6: "squat"}
-INTELLIREHABDS: dict[int, tuple[str, Side]] = {
+KIMORE = {1: "shoulder_flexion", 2: "trunk_side_bend", 5: "squat"}
+UI_PRMD = {1: "squat", 3: "split_squat", 5: "sit_to_stand", 7: "shoulder_abduction"}
+REHAB24_6 = {
+    1: "shoulder_abduction",
+    4: "hip_abduction_standing",
+    5: "split_squat",
+    6: "squat",
+}
+INTELLIREHABDS: dict[int, tuple[str, Side | None]] = {
     0: ("elbow_flexion", "left"),
     1: ("elbow_flexion", "right"),
     2: ("shoulder_flexion", "left"),
     3: ("shoulder_flexion", "right"),
     4: ("shoulder_abduction", "left"),
     5: ("shoulder_abduction", "right"),
+    6: ("shoulder_flexion", None),
 }
 
 

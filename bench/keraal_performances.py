@@ -11,6 +11,7 @@ import numpy as np
 
 from vision.kinematics import BodySide, joint_angle
 from vision.landmarks import Array, LandmarkSeries
+from vision.one_person import only_one_person
 from vision.skeletons import keraal
 
 DATA = Path(__file__).parent.parent / "tests/vision/data"
@@ -51,7 +52,11 @@ class Comparison:
 
 
 def read(path: Path, modality: str) -> LandmarkSeries:
-    """Raises UnreadableSeries; KeyError for a modality that is not KERAAL's."""
+    """The person of the recording; other people are in its pictures, and estimators that look at
+    every picture by itself sometimes tell of one of these.
+
+    Raises UnreadableSeries; KeyError for a modality that is not KERAAL's.
+    """
     readers: dict[str, Callable[[], LandmarkSeries]] = {
         "Vicon": lambda: keraal.read_vicon(path, fps=_CAPTURE_FPS),
         "Kinect": lambda: keraal.read_kinect(path, fps=_FPS),
@@ -59,7 +64,7 @@ def read(path: Path, modality: str) -> LandmarkSeries:
         "OP": lambda: keraal.read_openpose(path, **_PICTURE, fps=_FPS),
         "AP": lambda: keraal.read_alphapose(path, **_PICTURE, fps=_FPS),
     }
-    return readers[modality]()
+    return only_one_person(readers[modality]())[0]
 
 
 def recordings(folder: Path) -> dict[tuple[str, int, int], dict[str, Path]]:

@@ -24,6 +24,7 @@ from bench.metrics import auc, predicted_for_unseen_subjects, spearman
 from rtm.exercises import Side, load_library
 from rtm.session import ScoreParts
 from vision.errors import RecordingProblem
+from vision.live_coach import replay
 from vision.score import Scored, score_file, score_series
 from vision.smoothing import smooth
 
@@ -47,7 +48,10 @@ NONE_HERE = "no recording of this kind here"
 
 @dataclass(frozen=True)
 class Counted:
-    """A recording with the repetitions that a person counted in it, and ours."""
+    """A recording with the repetitions that a person counted in it, and ours.
+
+    `live` is the count of the causal counter, None where it was not asked.
+    """
 
     name: str
     exercise_id: str
@@ -55,6 +59,7 @@ class Counted:
     truth: int
     counted: int
     rom_deg: tuple[float, ...] = ()
+    live: int | None = None
 
 
 @dataclass(frozen=True)
@@ -85,11 +90,12 @@ def judge(found: Iterable[Recording]) -> tuple[list[Judged], list[Counted], list
     for recording in found:
         exercise = load_library()[recording.exercise_id]
         try:
-            result = score_series(recording.read(), exercise, recording.side).result
+            scored = score_series(recording.read(), exercise, recording.side)
             clinical = recording.clinical_score() if recording.clinical_score else None
         except RecordingProblem as problem:
             refused.append(f"{recording.data_set} {recording.exercise_id}: {problem}")
             continue
+        result = scored.result
         judged.append(Judged(recording, result.score, clinical))
         if recording.repetitions is not None:
             counts.append(
@@ -99,6 +105,7 @@ def judge(found: Iterable[Recording]) -> tuple[list[Judged], list[Counted], list
                     recording.side,
                     recording.repetitions,
                     len(result.repetitions),
+                    live=replay(scored.series, exercise, recording.side).count,
                 )
             )
     return judged, counts, refused
@@ -112,9 +119,11 @@ def _counts_of_single_files(folder: Path, clip: Path | None) -> Iterable[Counted
     def counted(
         name: str, exercise_id: str, side: Side | None, truth: int, score: Callable[[], Scored]
     ) -> Counted:
-        repetitions = score().result.repetitions
+        scored = score()
+        repetitions = scored.result.repetitions
         roms = tuple(repetition.rom_deg for repetition in repetitions)
-        return Counted(name, exercise_id, side, truth, len(repetitions), roms)
+        live = replay(scored.series, library[exercise_id], side).count
+        return Counted(name, exercise_id, side, truth, len(repetitions), roms, live)
 
     for name, exercise_id, truth, path in (
         ("jumping jacks", "shoulder_abduction", 2, folder / "sports2d_jumping_jacks/clip.mp4"),
@@ -170,6 +179,11 @@ def print_counts(counts: Sequence[Counted]) -> None:
     print(
         f"all: exact {exact_rate(counts):.0%} of {len(counts)},"
         f" mean absolute error {mean_count_error(counts):.2f}"
+    )
+    apart = [abs(each.counted - each.live) for each in counts if each.live is not None]
+    print(
+        f"live counter: the same as the record in {apart.count(0)} of {len(apart)},"
+        f" within one in {sum(each <= 1 for each in apart)}"
     )
 
 

@@ -52,12 +52,17 @@ class OtherService:
 
 @dataclass(frozen=True)
 class Billed:
-    """One of our own charges that has left already, and what became of it."""
+    """One of our own charges that has left already, and what became of it.
+
+    `episode_id` and `left_at` say whose facts it was made from and when it left, where known.
+    """
 
     date: date
     code: str
     units: int
     status: BilledStatus = "sent"
+    episode_id: str | None = None
+    left_at: datetime | None = None
 
     @property
     def stands(self) -> bool:
@@ -76,7 +81,11 @@ class EarlierEpisode:
 
 @dataclass(frozen=True)
 class BusyTime:
-    """A time entry of `npi` for another patient. `id` is that entry's, in one order for all."""
+    """A time entry of `npi` for another patient, as it stands; what was retracted is none.
+
+    `id` is that entry's, in one order for all. An unconfirmed entry keeps its minutes as well:
+    they may have left on this patient's claim before it is confirmed.
+    """
 
     id: str
     npi: str
@@ -188,8 +197,9 @@ class Charge:
 class Shortfall:
     """What is missing for `code`, in words, and the last day on which it still helps.
 
-    `only_time` marks a threshold that is met: the period or month just has to end. `rule`,
-    `facts` and `source` say why, as in a `Reason`.
+    `only_time` marks a threshold that is met: the period or month just has to end. `any_time` is
+    what still helps after `by`, the day its period or month ends. `rule`, `facts` and `source` say
+    why, as in a `Reason`.
     """
 
     code: str
@@ -199,6 +209,7 @@ class Shortfall:
     rule: str = ""
     facts: Mapping[str, object] = field(default_factory=dict, hash=False)
     source: str = ""
+    any_time: bool = False
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,9 @@ THERAPISTS: frozenset[ProviderKind] = frozenset({"pt", "ot", "slp", "pta", "ota"
 class Attributed:
     """The facts that count, those that don't as blocks, and the time already taken.
 
-    `visits` are spans paid by other services; `taken_from` gives for the id of a time entry the
-    spans in which its author worked for another patient.
+    `facts.unconfirmed` would count if it were signed. `visits` are spans paid by other services;
+    `taken_from` gives for the id of a time entry the spans in which its author worked for another
+    patient.
     """
 
     facts: CountableFacts
@@ -41,14 +42,23 @@ def attribute(account: Account, rules: Rules) -> Attributed:
     blocked = [_unusable("ledger", p.fact_id, p.why) for p in facts.problems]
     facts, outside = _inside_the_episode(account, facts, local)
     time, not_counted = _counted_time(account, rules, facts.time)
+    unconfirmed, never_counted = _counted_time(account, rules, facts.unconfirmed)
     talks, not_ours = _counted_talks(account, rules, facts.interactions, local)
     visits, unclear = _visits(account.other_services)
     busy, unclear_busy = _usable(account.busy)
     return Attributed(
-        facts=CountableFacts(facts.days, time, talks, facts.problems),
-        blocked=(*blocked, *outside, *not_counted, *not_ours, *unclear, *unclear_busy),
+        facts=replace(facts, time=time, unconfirmed=unconfirmed, interactions=talks),
+        blocked=(
+            *blocked,
+            *outside,
+            *not_counted,
+            *never_counted,
+            *not_ours,
+            *unclear,
+            *unclear_busy,
+        ),
         visits=visits,
-        taken_from={entry.id: _elsewhere(account, entry, busy) for entry in time},
+        taken_from={entry.id: _elsewhere(account, entry, busy) for entry in (*time, *unconfirmed)},
     )
 
 
@@ -61,7 +71,7 @@ def _inside_the_episode(
         return first <= day <= last
 
     recorded = [day.local_date for day in facts.days]
-    recorded += [entry.local_date for entry in facts.time]
+    recorded += [entry.local_date for entry in (*facts.time, *facts.unconfirmed)]
     recorded += [talk_day[talk.id] for talk in facts.interactions]
     blocked = []
     if recorded and not (inside(min(recorded)) and inside(max(recorded))):
@@ -73,6 +83,7 @@ def _inside_the_episode(
             facts,
             days=tuple(day for day in facts.days if inside(day.local_date)),
             time=tuple(entry for entry in facts.time if inside(entry.local_date)),
+            unconfirmed=tuple(e for e in facts.unconfirmed if inside(e.local_date)),
             interactions=tuple(t for t in facts.interactions if inside(talk_day[t.id])),
         )
     return facts, blocked
@@ -207,8 +218,8 @@ def _elsewhere(
 ) -> tuple[tuple[datetime, datetime], ...]:
     """When the author of `entry` had begun work for another patient first.
 
-    Of two patients' entries over one minute the one begun earlier has it, by id at a tie: both
-    patients' tallies come to the same answer, and the minute counts once.
+    Of two patients' entries over one minute the one begun earlier has it, by id at a tie (house
+    policy): both patients' tallies come to the same answer, and the minute counts once.
     """
     author = entry.npi
     if author is None and entry.by not in ("pta", "ota", "clinical_staff"):

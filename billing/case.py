@@ -5,6 +5,12 @@ Beyond the fields of the blueprint a case may give (each may be left out):
 - `days`: instead of a date, `{"date" or "at", "kind"}`; `at` is an instant, dated in `time_zone`;
   `kind` is session, self_report, prom, message or log_in.
 - `time[].npi`, `time[].start` and `end`, `time[].supervised_by`; `interactions[].npi` and `by`.
+- `time[].source`: manual, which is signed by logging it, or timer, which counts once confirmed;
+  `time[].author`: the name of the person whose time it is.
+- `confirmations`: `[{"entries", "author", "npi", "at", "activity"}]`; `entries` are ids: `time[0]`
+  is the first of `time`, and `corrections[0]` what the first correction put in its place.
+- `corrections` of time: `[{"corrects", "author", "npi", "at", "reason", "replacement"}]`, where
+  `replacement` has the form of an item of `time`, or is null to retract.
 - `episode.practitioner_npi`, `practitioner_kind`, `plan_of_care`; `episode.device.version`,
   `regulatory_basis`.
 - `billed[].status`: sent, paid, denied, rejected or voided; the last two may be billed again.
@@ -26,7 +32,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -56,6 +62,8 @@ from billing.account import (
 )
 from rtm.episode import Consent, Device, DeviceSystem, Episode, TherapyPlan, local_date
 from rtm.ledger import (
+    Confirmation,
+    Correction,
     DataKind,
     Interaction,
     InteractionKind,
@@ -142,6 +150,8 @@ class _Time(_Model):
     end: Instant | None = None
     npi: str | None = None
     supervised_by: str | None = None
+    source: Literal["manual", "timer"] = "manual"
+    author: str | None = None
 
     @model_validator(mode="after")
     def _has_a_length(self) -> _Time:
@@ -150,6 +160,24 @@ class _Time(_Model):
         if self.minutes is None and self.start is None:
             raise ValueError("needs minutes, or start and end")
         return self
+
+
+class _Confirmation(_Model):
+    entries: tuple[str, ...]
+    author: str
+    npi: str | None = None
+    by: ProviderKind = "pt"
+    at: Instant
+    activity: str | None = None
+
+
+class _Correction(_Model):
+    corrects: str
+    author: str
+    npi: str | None = None
+    at: Instant
+    reason: str
+    replacement: _Time | None = None
 
 
 class _Interaction(_Model):
@@ -206,6 +234,8 @@ class _Case(_Model):
     episode: _Episode
     days: tuple[Day | _MonitoredDay, ...] = ()
     time: tuple[_Time, ...] = ()
+    confirmations: tuple[_Confirmation, ...] = ()
+    corrections: tuple[_Correction, ...] = ()
     interactions: tuple[_Interaction, ...] = ()
     other_services: tuple[_OtherService, ...] = ()
     billed: tuple[_Billed, ...] = ()
@@ -263,8 +293,37 @@ def read_case(document: Any) -> Account:
         ledger=Ledger(
             days=tuple(_monitored_day(n, day, zone) for n, day in enumerate(case.days)),
             time=tuple(
-                _time_entry(n, entry, instant(entry.start), instant(entry.end))
+                _time_entry(f"time[{n}]", entry, instant(entry.start), instant(entry.end))
                 for n, entry in enumerate(case.time)
+            ),
+            confirmations=tuple(
+                Confirmation(
+                    f"confirmations[{n}]",
+                    signed.entries,
+                    signed.author,
+                    signed.by,
+                    instant(signed.at) or signed.at,
+                    "confirmed in the case",
+                    signed.npi,
+                    signed.activity,
+                )
+                for n, signed in enumerate(case.confirmations)
+            ),
+            corrections=tuple(
+                Correction(
+                    f"corrections[{n}]",
+                    change.corrects,
+                    change.author,
+                    change.reason,
+                    instant(change.at) or change.at,
+                    None
+                    if (new := change.replacement) is None
+                    else _time_entry(
+                        f"corrections[{n}]", new, instant(new.start), instant(new.end)
+                    ),
+                    change.npi,
+                )
+                for n, change in enumerate(case.corrections)
             ),
             interactions=tuple(
                 Interaction(
@@ -339,7 +398,9 @@ def _episode(case: _Case, setup: datetime | None, consent: datetime | None) -> E
     )
 
 
-def _time_entry(n: int, entry: _Time, start: datetime | None, end: datetime | None) -> TimeEntry:
+def _time_entry(
+    entry_id: str, entry: _Time, start: datetime | None, end: datetime | None
+) -> TimeEntry:
     if entry.minutes is not None:
         seconds = round(entry.minutes * 60)
     else:
@@ -347,7 +408,7 @@ def _time_entry(n: int, entry: _Time, start: datetime | None, end: datetime | No
         assert end is not None, "checked by the model"
         seconds = int((end - start).total_seconds())
     return TimeEntry(
-        f"time[{n}]",
+        entry_id,
         entry.date,
         seconds,
         entry.by,
@@ -355,7 +416,9 @@ def _time_entry(n: int, entry: _Time, start: datetime | None, end: datetime | No
         start,
         end,
         entry.npi,
-        supervised_by=entry.supervised_by,
+        entry.source,
+        entry.supervised_by,
+        entry.author,
     )
 
 

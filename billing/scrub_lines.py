@@ -161,7 +161,7 @@ def _edits(claim: Claim, edits: Edits) -> Iterator[ScrubFinding]:
             # A hold would keep back every claim until somebody loads CMS's files.
             state = "not loaded" if loaded is None else "not fully loaded"
             why = f"{' and '.join(missing)} tables {state} for {quarter}"
-            mend = "load CMS's practitioner files of that quarter into billing/edits"
+            mend = "download CMS's practitioner files; homestretch rules load-ncci loads them"
             yield ScrubFinding(claim.id, "NCCI", why, mend, "warn")
 
 
@@ -169,10 +169,15 @@ def _units(
     claim: Claim, service: date, lines: list[ClaimLine], loaded: QuarterEdits
 ) -> Iterator[ScrubFinding]:
     units: Counter[str] = Counter()
+    most_on_a_line: Counter[str] = Counter()
     for line in lines:
-        units[line.charge.code] += line.charge.units
-    for code, count in units.items():
+        code, count = line.charge.code, line.charge.units
+        units[code] += count
+        most_on_a_line[code] = max(most_on_a_line[code], count)
+    for code, of_the_day in units.items():
         known = loaded.units.get(code)
+        of_a_line = known is not None and known.indicator == "1"
+        count = most_on_a_line[code] if of_a_line else of_the_day
         if known is None and count > 1 and not loaded.units_complete:
             why = f"{count} units of {code} on {service}, and its limit is not loaded"
             yield ScrubFinding(claim.id, "MUE", why, "look up the limit before sending", "warn")
@@ -185,10 +190,12 @@ def _units(
 def _pairs(
     claim: Claim, service: date, lines: list[ClaimLine], loaded: QuarterEdits
 ) -> Iterator[ScrubFinding]:
-    edits = {(pair.column_one, pair.column_two): pair for pair in loaded.pairs}
+    edits = {
+        (pair.column_one, pair.column_two): pair for pair in loaded.pairs if pair.in_force(service)
+    }
     for first, second in permutations(lines, 2):
         pair = edits.get((first.charge.code, second.charge.code))
-        if pair is None or pair.indicator == "9":
+        if pair is None:
             continue
         what = f"{pair.column_two} is not paid beside {pair.column_one} on {service}"
         if pair.indicator == "0":

@@ -13,6 +13,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from billing.account import Account, Block, Charge, Reason, Shortfall, Tally
+from billing.after_claim import no_longer_given
 from billing.attribution import attribute
 from billing.device_periods import Findings, device_periods, device_supply, set_up
 from billing.exclusions import billed_units, forbidden, to_review, without_base
@@ -54,7 +55,12 @@ def tally(account: Account, rules: Rules | None = None, payers: Payers | None = 
             for shortfall in part.shortfalls
             if payer.covers(shortfall.code) and not _was_billed(account, shortfall, rules)
         ),
-        blocked=(*_distinct(parts), *blocked, *attributed.blocked),
+        blocked=(
+            *no_longer_given(account, rules, found),
+            *_distinct(parts),
+            *blocked,
+            *attributed.blocked,
+        ),
     )
 
 

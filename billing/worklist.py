@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Literal, get_args
 
 from billing.account import Account, Block, Charge, Shortfall, Tally, sum_amounts
-from rtm.ledger import without_overlap
+from rtm.ledger import seconds_of, without_overlap
 
 # In the order in which somebody should look: a decision, a look, the export, a step, nothing.
 State = Literal["blocked", "review", "billable", "short", "on_track", "missed", "quiet"]
@@ -38,12 +38,16 @@ def wants_review(charge: Charge) -> bool:
 
 @dataclass(frozen=True)
 class Step:
-    """What would still make `code` billable, and how many days are left to do it (1: today)."""
+    """What would still make `code` billable, and how many days are left to do it (1: today).
+
+    `any_time` is what still helps after `by`, a late signature: no day is the last one for it.
+    """
 
     code: str
     needs: str
     by: date
     days_left: int
+    any_time: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,7 @@ def activity(account: Account, first: date, last: date) -> Activity:
     work = without_overlap([entry for entry in facts.time if first <= entry.local_date <= last])
     return Activity(
         sum(first <= day <= last for day in facts.monitored_dates),
-        int(sum(stretch.seconds for stretch in work) // 60),
+        seconds_of(work) // 60,
     )
 
 
@@ -104,11 +108,13 @@ def worklist_row(
     """
     charges = tuple(c for c in result.charges if first <= c.service_date <= last)
     due = [s for s in result.shortfalls if first <= s.by <= last]
-    ahead = [s for s in due if s.by >= as_of]
+    ahead = [s for s in due if s.by >= as_of or s.any_time]
     steps = tuple(
-        Step(s.code, s.needs, s.by, (s.by - as_of).days + 1) for s in ahead if not s.only_time
+        Step(s.code, s.needs, s.by, (s.by - as_of).days + 1, s.any_time)
+        for s in ahead
+        if not s.only_time
     )
-    missed = tuple(s for s in due if s.by < as_of)
+    missed = tuple(s for s in due if s not in ahead)
     waiting = [s for s in ahead if s.only_time]
     total = sum_amounts(charges)
     to_review = tuple(c for c in charges if wants_review(c) and identity(c) not in approved)

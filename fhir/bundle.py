@@ -7,9 +7,12 @@ from typing import Any
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
 
+from fhir import wire
+from fhir.narrative import check_narratives
+from fhir.reference import relative_reference
 from fhir.resources.R4B import get_fhir_model_class
 
-Resource = dict[str, Any]
+Resource = wire.Resource
 
 
 def checked(resource: Resource) -> Resource:
@@ -19,8 +22,9 @@ def checked(resource: Resource) -> Resource:
     only in elements that we do not use (docs/decisions/0003-r4b-models.md).
 
     Raises:
-        pydantic.ValidationError: a bug in a builder.
+        pydantic.ValidationError, UnsafeNarrative: a bug in a builder.
     """
+    check_narratives(resource)
     get_fhir_model_class(resource["resourceType"]).model_validate(resource)
     return resource
 
@@ -38,7 +42,7 @@ def create_once(resource: Resource, full_url: str) -> Resource:
         "request": {
             "method": "POST",
             "url": resource["resourceType"],
-            "ifNoneExist": _by_identifier(resource),
+            "ifNoneExist": by_identifier(resource),
         },
     }
 
@@ -50,7 +54,7 @@ def put_by_identifier(resource: Resource, full_url: str) -> Resource:
         "resource": checked(resource),
         "request": {
             "method": "PUT",
-            "url": f"{resource['resourceType']}?{_by_identifier(resource)}",
+            "url": f"{resource['resourceType']}?{by_identifier(resource)}",
         },
     }
 
@@ -65,8 +69,11 @@ def put_by_id(resource: Resource, full_url: str) -> Resource:
 
 
 def transaction(entries: Sequence[Mapping[str, Any]]) -> Resource:
-    """A transaction Bundle of `entries`."""
-    return checked({"resourceType": "Bundle", "type": "transaction", "entry": list(entries)})
+    """A transaction Bundle of `entries`, whose resources have been checked as they were made."""
+    bundle = {"resourceType": "Bundle", "type": "transaction"}
+    shells = [{key: entry[key] for key in entry if key != "resource"} for entry in entries]
+    checked({**bundle, "entry": shells})
+    return {**bundle, "entry": list(entries)}
 
 
 def locations(response: Mapping[str, Any]) -> tuple[str, ...]:
@@ -75,17 +82,13 @@ def locations(response: Mapping[str, Any]) -> tuple[str, ...]:
     An entry without a location gives an empty string.
     """
     return tuple(
-        _relative(entry.get("response", {}).get("location", ""))
+        relative_reference(entry.get("response", {}).get("location", ""))
         for entry in response.get("entry", ())
     )
 
 
-def _relative(location: str) -> str:
-    parts = location.split("/_history/")[0].rstrip("/").split("/")
-    return "/".join(parts[-2:]) if len(parts) >= 2 else ""
-
-
-def _by_identifier(resource: Resource) -> str:
+def by_identifier(resource: Resource) -> str:
+    """The search that finds `resource` by its first identifier: `identifier=system|value`."""
     first = resource["identifier"]
     first = first[0] if isinstance(first, list) else first
     return f"identifier={quote(first['system'], safe='')}|{quote(first['value'], safe='')}"

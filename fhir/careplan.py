@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from html import escape
 from typing import Any, cast
 
 from fhir import codes
-from fhir.bundle import Resource, put_by_identifier, transaction, urn
+from fhir.bundle import Resource, checked, put_by_identifier, transaction, urn
 from fhir.codes import concept, identifier
 from fhir.goal import goal_resource, read_goal
+from fhir.meaning import Unreadable, needed, reading, understand
+from fhir.narrative import bullets, generated, paragraph
 from fhir.parties import Parties
+from fhir.reference import relative_reference
 from fhir.servicerequest import read_service_request, service_request
 from rtm.program import PrescribedExercise, Program
 
 
-class UnreadableProgram(ValueError):
+class UnreadableProgram(Unreadable):
     """The resources are not a program of ours; the message names what is missing."""
 
 
@@ -62,25 +64,35 @@ def read_program(
     service_requests: Sequence[Mapping[str, Any]],
     goals: Sequence[Mapping[str, Any]],
 ) -> Program:
-    """The program that these resources hold; revoked ServiceRequests are left out.
+    """The program that these resources hold; only active or drafted ServiceRequests are its lines.
 
     Lines and goals come in the order in which the CarePlan refers to them, where it refers to
     them by id.
 
     Raises:
         UnreadableProgram: an element of ours is missing.
+        Unreadable: a modifier that is not known, or entered in error.
     """
-    try:
+    for resource in (*service_requests, *goals):
+        understand(resource)
+    with reading(careplan, UnreadableProgram):
         facts = _extension(careplan, codes.PROGRAM_EXTENSION)
         program_id = _identifier(careplan, codes.PROGRAM_ID)
-        addressed = careplan["addresses"][0]
+        addressed = needed(
+            (
+                reference
+                for reference in careplan["addresses"]
+                if reference.get("identifier", {}).get("system") == codes.ICD10CM
+            ),
+            "the condition's code",
+        )
         lines = [
             read_service_request(resource)
             for resource in _in_order(
                 service_requests,
-                [activity["reference"] for activity in careplan.get("activity", ())],
+                [a["reference"] for a in careplan.get("activity", ()) if "reference" in a],
             )
-            if resource["status"] == "active"
+            if resource["status"] in ("active", "draft")
         ]
         return Program(
             id=program_id,
@@ -97,8 +109,52 @@ def read_program(
             start=date.fromisoformat(careplan["period"]["start"]),
             end=date.fromisoformat(careplan["period"]["end"]),
         )
-    except (KeyError, IndexError, StopIteration) as error:
-        raise UnreadableProgram(f"the CarePlan lacks {error}") from None
+
+
+def proposed_careplan(
+    program: Program, parties: Parties, exercise_names: Mapping[str, str]
+) -> Resource:
+    """The CarePlan that `prescription_bundle` would send, as a draft that is one resource.
+
+    Its ServiceRequests and Goals are contained, and `read_program` reads them from there.
+    """
+    careplan, *others = prescription_bundle(program, parties, exercise_names)["entry"]
+    local = {
+        entry["fullUrl"]: f"{entry['resource']['resourceType'].lower()}-{number}"
+        for number, entry in enumerate(others, start=1)
+    }
+    resource: Resource = {**careplan["resource"], "status": "draft"}
+    resource["activity"] = [
+        {"reference": {"reference": f"#{local[activity['reference']['reference']]}"}}
+        for activity in resource["activity"]
+    ]
+    if "goal" in resource:
+        resource["goal"] = [
+            {"reference": f"#{local[goal['reference']]}"} for goal in resource["goal"]
+        ]
+    resource["contained"] = [
+        {**entry["resource"], "id": local[entry["fullUrl"]], **_draft(entry["resource"])}
+        for entry in others
+    ]
+    return checked(resource)
+
+
+def _draft(resource: Resource) -> dict[str, str]:
+    """The status of something that nobody has signed."""
+    if resource["resourceType"] == "Goal":
+        return {"lifecycleStatus": "proposed"}
+    return {"status": "draft"}
+
+
+def program_reference(program_id: str, careplan: str | None) -> dict[str, Any]:
+    """A reference to a program's CarePlan, by our identifier alone where the EHR has none."""
+    reference: dict[str, Any] = {
+        "type": "CarePlan",
+        "identifier": identifier(codes.PROGRAM_ID, program_id),
+    }
+    if careplan:
+        reference["reference"] = careplan
+    return reference
 
 
 def _careplan(
@@ -110,7 +166,8 @@ def _careplan(
 ) -> Resource:
     resource: Resource = {
         "resourceType": "CarePlan",
-        "text": {"status": "generated", "div": _narrative(program, exercise_names)},
+        "meta": codes.profile("home-exercise-program"),
+        "text": _narrative(program, exercise_names),
         "extension": [
             {
                 "url": codes.PROGRAM_EXTENSION,
@@ -149,17 +206,12 @@ def _careplan(
     return resource
 
 
-def _narrative(program: Program, exercise_names: Mapping[str, str]) -> str:
-    items = "".join(
-        f"<li>{escape(exercise_names[line.exercise_id])}: {dose_text(line)}</li>"
-        for line in program.exercises
-    )
-    goals = "".join(f"<li>{escape(goal.description)}</li>" for goal in program.goals)
-    return (
-        '<div xmlns="http://www.w3.org/1999/xhtml">'
-        f"<p>{escape(program.title)}, {program.start} to {program.end}</p>"
-        f"<ul>{items}</ul>" + (f"<p>Goals</p><ul>{goals}</ul>" if goals else "") + "</div>"
-    )
+def _narrative(program: Program, exercise_names: Mapping[str, str]) -> dict[str, str]:
+    lines = [f"{exercise_names[line.exercise_id]}: {dose_text(line)}" for line in program.exercises]
+    blocks = [paragraph(f"{program.title}, {program.start} to {program.end}"), bullets(lines)]
+    if program.goals:
+        blocks += [paragraph("Goals"), bullets([goal.description for goal in program.goals])]
+    return generated(*blocks)
 
 
 def dose_text(line: PrescribedExercise) -> str:
@@ -181,11 +233,15 @@ def _dropped(program: Program, previous: Program | None) -> Iterable[PrescribedE
 def _in_order(
     resources: Sequence[Mapping[str, Any]], references: Iterable[Mapping[str, Any]]
 ) -> list[Mapping[str, Any]]:
-    places = {item.get("reference"): place for place, item in enumerate(references)}
+    places = {
+        relative_reference(str(item.get("reference"))): place
+        for place, item in enumerate(references)
+    }
 
     def place(resource: Mapping[str, Any]) -> int:
-        own = f"{resource['resourceType']}/{resource.get('id')}"
-        return places.get(own, len(places))
+        id_ = resource.get("id")
+        own = (f"{resource['resourceType']}/{id_}", f"#{id_}")
+        return min(places.get(name, len(places)) for name in own)
 
     return sorted(resources, key=place)
 
@@ -194,11 +250,12 @@ def _extension(resource: Mapping[str, Any], url: str) -> dict[str, Any]:
     for extension in resource.get("extension", ()):
         if extension["url"] == url:
             return {
-                part["url"]: next(v for k, v in part.items() if k.startswith("value"))
+                part["url"]: needed((v for k, v in part.items() if k.startswith("value")), "value")
                 for part in extension["extension"]
             }
     raise KeyError(url)
 
 
 def _identifier(resource: Mapping[str, Any], system: str) -> str:
-    return next(cast(str, i["value"]) for i in resource["identifier"] if i["system"] == system)
+    found = (cast(str, i["value"]) for i in resource["identifier"] if i.get("system") == system)
+    return needed(found, system)

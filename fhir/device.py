@@ -23,6 +23,7 @@ def device_resource(device: SoftwareDevice) -> Resource:
     """One Device a version, so that an Observation says what measured it."""
     resource: Resource = {
         "resourceType": "Device",
+        "meta": codes.profile("monitoring-software"),
         "identifier": [identifier(codes.DEVICE_ID, f"{device.name}.{device.version}")],
         "status": "active",
         "manufacturer": device.manufacturer,

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from fhir import codes
 from fhir.bundle import Resource
 from fhir.codes import identifier, quantity
+from fhir.meaning import needed
 from rtm.program import Goal
 
-_UNITS = {"deg": ("deg", "deg"), "score": ("score", "{score}"), "percent": ("%", "%")}
+GoalUnit = Literal["deg", "score", "percent"]
+Comparison = Literal["at_least", "at_most"]
+
+_UNITS: dict[GoalUnit, tuple[str, str]] = {
+    "deg": ("deg", "deg"),
+    "score": ("score", "{score}"),
+    "percent": ("%", "%"),
+}
 
 
 def goal_resource(program_id: str, goal: Goal, patient: str, start: date) -> Resource:
-    """A Goal with one target: at least (`detailRange.low`) or at most (`.high`) a value."""
-    bound = "low" if goal.comparison == "at_least" else "high"
+    """A Goal with one target."""
     return {
         "resourceType": "Goal",
+        "meta": codes.profile("program-goal"),
         "identifier": [identifier(codes.GOAL_ID, f"{program_id}.{goal.id}")],
         "lifecycleStatus": "active",
         "description": {"text": goal.description},
@@ -26,8 +34,7 @@ def goal_resource(program_id: str, goal: Goal, patient: str, start: date) -> Res
         "startDate": start.isoformat(),
         "target": [
             {
-                "measure": _measure(goal.measure),
-                "detailRange": {bound: quantity(goal.target_value, *_UNITS[goal.unit])},
+                **goal_target(goal.measure, goal.comparison, goal.target_value, goal.unit),
                 "dueDate": goal.due.isoformat(),
             }
         ],
@@ -36,20 +43,44 @@ def goal_resource(program_id: str, goal: Goal, patient: str, start: date) -> Res
 
 def read_goal(resource: Mapping[str, Any]) -> Goal:
     """The inverse of `goal_resource`. Raises KeyError for a missing element."""
-    own = next(i["value"] for i in resource["identifier"] if i["system"] == codes.GOAL_ID)
+    own = needed(
+        (i["value"] for i in resource["identifier"] if i.get("system") == codes.GOAL_ID),
+        "our identifier",
+    )
     target = resource["target"][0]
-    at_least = "low" in target["detailRange"]
-    value = target["detailRange"]["low" if at_least else "high"]
-    unit = next(name for name, (_, code) in _UNITS.items() if code == value["code"])
+    measure, comparison, value, unit = read_goal_target(target)
     return Goal(
         id=own.rpartition(".")[2],
         description=resource["description"]["text"],
-        measure=target["measure"]["coding"][-1]["code"],
-        comparison="at_least" if at_least else "at_most",
-        target_value=float(value["value"]),
-        unit=cast(Literal["deg", "score", "percent"], unit),
+        measure=measure,
+        comparison=comparison,
+        target_value=value,
+        unit=unit,
         due=date.fromisoformat(target["dueDate"]),
     )
+
+
+def goal_target(
+    measure: str, comparison: Comparison, value: float, unit: GoalUnit
+) -> dict[str, Any]:
+    """At least (`detailRange.low`) or at most (`.high`) a value; the due time is the caller's."""
+    bound = "low" if comparison == "at_least" else "high"
+    return {
+        "measure": _measure(measure),
+        "detailRange": {bound: quantity(value, *_UNITS[unit])},
+    }
+
+
+def read_goal_target(target: Mapping[str, Any]) -> tuple[str, Comparison, float, GoalUnit]:
+    """The inverse of `goal_target`. Raises KeyError for a missing element."""
+    at_least = "low" in target["detailRange"]
+    value = target["detailRange"]["low" if at_least else "high"]
+    unit = needed((u for u, (_, code) in _UNITS.items() if code == value["code"]), "a unit of ours")
+    own = needed(
+        (c["code"] for c in target["measure"]["coding"] if c.get("system") == codes.MEASURE),
+        "a measure of ours",
+    )
+    return own, "at_least" if at_least else "at_most", float(value["value"]), unit
 
 
 def _measure(name: str) -> dict[str, Any]:

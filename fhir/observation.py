@@ -9,8 +9,10 @@ from typing import Any
 
 from fhir import codes
 from fhir.bundle import Resource, create_once, put_by_id, put_by_identifier, transaction, urn
+from fhir.careplan import program_reference
 from fhir.codes import concept, identifier, quantity
 from fhir.device import SoftwareDevice, device_resource
+from fhir.meaning import reading
 from fhir.provenance import provenance_resource
 from rtm.session import Session
 
@@ -33,16 +35,10 @@ def session_bundle(
     effect. `careplan` is the EHR's reference to the plan; None where the EHR has none, and then
     the link is by our program identifier alone.
     """
-    based_on: dict[str, Any] = {
-        "type": "CarePlan",
-        "identifier": identifier(codes.PROGRAM_ID, program_id),
-    }
-    if careplan:
-        based_on["reference"] = careplan
     device_urn = urn(codes.DEVICE_ID, device.version)
     common = {
         "subject": {"reference": patient},
-        "basedOn": [based_on],
+        "basedOn": [program_reference(program_id, careplan)],
         "device": {"reference": device_urn},
     }
     members = _members(session, common)
@@ -64,12 +60,20 @@ def session_bundle(
 
 
 def read_measures(observation: Mapping[str, Any]) -> dict[str, float | None]:
-    """The components of a parent Observation by measure; None where data is absent."""
+    """The components of a parent Observation by measure; None where data is absent.
+
+    Components of others are left out.
+
+    Raises:
+        Unreadable: a modifier that is not known, entered in error, or a value that is no number.
+    """
     measures: dict[str, float | None] = {}
-    for component in observation.get("component", ()):
-        name = next(c["code"] for c in component["code"]["coding"] if c["system"] == codes.MEASURE)
-        value = component.get("valueQuantity", {}).get("value", component.get("valueInteger"))
-        measures[name] = None if value is None else float(value)
+    with reading(observation):
+        for component in observation.get("component", ()):
+            value = component.get("valueQuantity", {}).get("value", component.get("valueInteger"))
+            for coding in component["code"].get("coding", ()):
+                if coding.get("system") == codes.MEASURE:
+                    measures[coding["code"]] = None if value is None else float(value)
     return measures
 
 
@@ -78,6 +82,7 @@ def _parent(
 ) -> Resource:
     resource: Resource = {
         "resourceType": "Observation",
+        "meta": codes.profile("exercise-session"),
         "identifier": [identifier(codes.SESSION_ID, session.id)],
         **common,
         "status": "final",
@@ -140,6 +145,7 @@ def _pain(
     code, display = codes.PAIN_SEVERITY
     return {
         "resourceType": "Observation",
+        "meta": codes.profile("session-pain"),
         "identifier": [identifier(codes.SESSION_ID, f"{session.id}.{name}")],
         "subject": common["subject"],
         "basedOn": common["basedOn"],
@@ -164,6 +170,7 @@ def _range_of_motion(session: Session, common: Mapping[str, Any]) -> Resource:
     words = angle.name.replace("_", " ")
     return {
         "resourceType": "Observation",
+        "meta": codes.profile("session-range"),
         "identifier": [identifier(codes.SESSION_ID, f"{session.id}.rom")],
         **common,
         "status": "final",

@@ -9,12 +9,13 @@ from datetime import date
 from typing import Any
 
 from fhir.codes import ICD10CM, NPI
+from fhir.meaning import Unreadable, reading
 
 _MR_TYPE = "MR"
 _TIME_ZONE_EXTENSION = "http://hl7.org/fhir/StructureDefinition/timezone"
 
 
-class MissingElement(ValueError):
+class MissingElement(Unreadable):
     """The EHR's resource lacks something that we can't do without; the message names it."""
 
 
@@ -85,7 +86,12 @@ class CoverageSummary:
 
 
 def read_patient(resource: Mapping[str, Any]) -> PatientBanner:
-    """Raises MissingElement without id, name or birthDate."""
+    """Raises MissingElement without id, name or birthDate, Unreadable for an unknown modifier."""
+    with reading(resource, MissingElement):
+        return _patient(resource)
+
+
+def _patient(resource: Mapping[str, Any]) -> PatientBanner:
     name = _name(resource)
     address: Mapping[str, Any] = next(iter(resource.get("address", ())), {})
     return PatientBanner(
@@ -108,7 +114,14 @@ def read_patient(resource: Mapping[str, Any]) -> PatientBanner:
 def read_practitioner(
     practitioner: Mapping[str, Any], roles: Iterable[Mapping[str, Any]] = ()
 ) -> PractitionerIdentity:
-    """Raises MissingElement without id or name."""
+    """Raises MissingElement without id or name, Unreadable for an unknown modifier."""
+    with reading(practitioner, MissingElement):
+        return _practitioner(practitioner, roles)
+
+
+def _practitioner(
+    practitioner: Mapping[str, Any], roles: Iterable[Mapping[str, Any]]
+) -> PractitionerIdentity:
     family, given = _name(practitioner)
     numbers = [
         item.get("value")
@@ -132,6 +145,12 @@ def read_practitioner(
 
 
 def read_coverage(resource: Mapping[str, Any]) -> CoverageSummary:
+    """Raises Unreadable for an unknown modifier, or one entered in error."""
+    with reading(resource):
+        return _coverage(resource)
+
+
+def _coverage(resource: Mapping[str, Any]) -> CoverageSummary:
     payor: Mapping[str, Any] = next(iter(resource.get("payor", ())), {})
     kind: Mapping[str, Any] = next(iter(resource.get("type", {}).get("coding", ())), {})
     period: Mapping[str, Any] = resource.get("period", {})
@@ -147,15 +166,30 @@ def read_coverage(resource: Mapping[str, Any]) -> CoverageSummary:
 
 
 def read_diagnoses(conditions: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """ICD-10-CM codes of the active conditions, in the EHR's order, each once."""
-    codes = [
+    """ICD-10-CM codes of the active conditions, in the EHR's order, each once.
+
+    What was refuted, entered in error, or is qualified by a modifier that we don't know, is no
+    diagnosis.
+    """
+    found: list[str] = []
+    for condition in conditions:
+        try:
+            with reading(condition):
+                found += _diagnosis(condition)
+        except Unreadable:
+            continue
+    return tuple(dict.fromkeys(found))
+
+
+def _diagnosis(condition: Mapping[str, Any]) -> list[str]:
+    holds = _status(condition, "clinicalStatus") in (None, "active", "recurrence", "relapse")
+    if not holds or _status(condition, "verificationStatus") in ("refuted", "entered-in-error"):
+        return []
+    return [
         coding["code"]
-        for condition in conditions
-        if _status(condition) in (None, "active", "recurrence", "relapse")
         for coding in condition.get("code", {}).get("coding", ())
-        if coding.get("system") == ICD10CM and coding.get("code")
+        if coding.get("system") == ICD10CM and isinstance(coding.get("code"), str)
     ]
-    return tuple(dict.fromkeys(codes))
 
 
 def _required(resource: Mapping[str, Any], element: str) -> str:
@@ -236,8 +270,6 @@ def _first_value(identifiers: Iterable[Mapping[str, Any]]) -> str | None:
     return next((item.get("value") for item in identifiers), None)
 
 
-def _status(condition: Mapping[str, Any]) -> str | None:
-    coding: Mapping[str, Any] = next(
-        iter(condition.get("clinicalStatus", {}).get("coding", ())), {}
-    )
+def _status(condition: Mapping[str, Any], element: str) -> str | None:
+    coding: Mapping[str, Any] = next(iter(condition.get(element, {}).get("coding", ())), {})
     return coding.get("code")

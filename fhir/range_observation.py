@@ -7,6 +7,7 @@ from typing import Any
 
 from fhir import codes
 from fhir.bundle import Resource, create_once, put_by_id, put_by_identifier, transaction, urn
+from fhir.careplan import program_reference
 from fhir.codes import concept, identifier, quantity
 from fhir.device import SoftwareDevice, device_resource
 from fhir.provenance import provenance_resource
@@ -43,6 +44,7 @@ def range_bundle(
     observation_urn = urn(RANGE_TEST_ID, test_id)
     observation: Resource = {
         "resourceType": "Observation",
+        "meta": codes.profile("range-test"),
         "identifier": [identifier(RANGE_TEST_ID, test_id)],
         "status": "final",
         "category": [concept(codes.OBSERVATION_CATEGORY, "activity", "Activity")],
@@ -60,7 +62,7 @@ def range_bundle(
         "component": _components(result, movement, change),
     }
     if program_id is not None:
-        observation["basedOn"] = [_based_on(program_id, careplan)]
+        observation["basedOn"] = [program_reference(program_id, careplan)]
     if result.side is not None:
         observation["bodySite"] = concept(codes.SNOMED, *codes.LATERALITY[result.side])
     if result.warnings:
@@ -107,16 +109,6 @@ def _components(
             )
         )
     return components
-
-
-def _based_on(program_id: str, careplan: str | None) -> dict[str, Any]:
-    reference: dict[str, Any] = {
-        "type": "CarePlan",
-        "identifier": identifier(codes.PROGRAM_ID, program_id),
-    }
-    if careplan:
-        reference["reference"] = careplan
-    return reference
 
 
 def _title(movement: RangeMovement) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, cast
 
 from fhir import codes
 from fhir.bundle import Resource
 from fhir.codes import concept, identifier
+from fhir.meaning import needed
 from fhir.parties import Parties
 from rtm.exercises import Side
 from rtm.program import EVERY_DAY, WEEKDAYS, Dose, PrescribedExercise, Program, Weekday
@@ -25,13 +26,14 @@ def service_request(
     side = codes.LATERALITY[line.side]
     resource: Resource = {
         "resourceType": "ServiceRequest",
-        "extension": [_dose_extension(line.dose)],
+        "meta": codes.profile("exercise-order"),
+        "extension": [dose_extension(line.dose)],
         "identifier": [identifier(codes.PROGRAM_LINE_ID, f"{program.id}.{line.exercise_id}")],
         "status": status,
         "intent": "order",
         "code": concept(codes.EXERCISE, line.exercise_id, exercise_name),
         "subject": {"reference": parties.patient},
-        "occurrenceTiming": {"repeat": _repeat(program, line.dose)},
+        "occurrenceTiming": {"repeat": {**_bounds(program), **repeat(line.dose)}},
         "requester": {"reference": parties.practitioner},
         "bodySite": [concept(codes.SNOMED, *side)],
     }
@@ -44,29 +46,37 @@ def service_request(
 
 def read_service_request(resource: Mapping[str, Any]) -> PrescribedExercise:
     """The inverse of `service_request`. Raises KeyError for a missing element."""
-    exercise = next(c["code"] for c in resource["code"]["coding"] if c["system"] == codes.EXERCISE)
-    side_code = resource["bodySite"][0]["coding"][0]["code"]
-    side = next(name for name, (code, _) in codes.LATERALITY.items() if code == side_code)
-    repeat = resource["occurrenceTiming"]["repeat"]
-    extension = next(e for e in resource["extension"] if e["url"] == codes.DOSE_EXTENSION)
-    parts = {part["url"]: part for part in extension["extension"]}
-    weekdays = cast("list[Weekday]", repeat.get("dayOfWeek", list(EVERY_DAY)))
+    exercise = _code(resource["code"], codes.EXERCISE)
+    side_code = _code(resource["bodySite"][0], codes.SNOMED)
+    side = needed((s for s, (code, _) in codes.LATERALITY.items() if code == side_code), "side")
     return PrescribedExercise(
         exercise_id=exercise,
         side=cast(Side, side),
-        dose=Dose(
-            sets=parts["sets"]["valueInteger"],
-            repetitions=parts["repetitions"]["valueInteger"],
-            hold_s=float(parts["hold"]["valueDuration"]["value"]),
-            rest_s=float(parts["rest"]["valueDuration"]["value"]),
-            times_per_day=repeat["frequency"],
-            weekdays=frozenset(weekdays),
-        ),
+        dose=read_dose(resource["extension"], resource["occurrenceTiming"]["repeat"]),
         note=resource.get("patientInstruction", ""),
     )
 
 
-def _dose_extension(dose: Dose) -> dict[str, Any]:
+def read_dose(extensions: Iterable[Mapping[str, Any]], timing_repeat: Mapping[str, Any]) -> Dose:
+    """The dose in our `exercise-dose` extension and a Timing's `repeat`.
+
+    Raises KeyError for a missing element, InvalidDose for one out of bounds.
+    """
+    extension = needed((e for e in extensions if e["url"] == codes.DOSE_EXTENSION), "the dose")
+    parts = {part["url"]: part for part in extension["extension"]}
+    weekdays = cast("list[Weekday]", timing_repeat.get("dayOfWeek", list(EVERY_DAY)))
+    return Dose(
+        sets=parts["sets"]["valueInteger"],
+        repetitions=parts["repetitions"]["valueInteger"],
+        hold_s=float(parts["hold"]["valueDuration"]["value"]),
+        rest_s=float(parts["rest"]["valueDuration"]["value"]),
+        times_per_day=timing_repeat["frequency"],
+        weekdays=frozenset(weekdays),
+    )
+
+
+def dose_extension(dose: Dose) -> dict[str, Any]:
+    """What of a dose R4's Timing can't say."""
     return {
         "url": codes.DOSE_EXTENSION,
         "extension": [
@@ -78,13 +88,18 @@ def _dose_extension(dose: Dose) -> dict[str, Any]:
     }
 
 
-def _repeat(program: Program, dose: Dose) -> dict[str, Any]:
-    repeat: dict[str, Any] = {
-        "boundsPeriod": {"start": program.start.isoformat(), "end": program.end.isoformat()},
-        "frequency": dose.times_per_day,
-        "period": 1,
-        "periodUnit": "d",
-    }
+def repeat(dose: Dose) -> dict[str, Any]:
+    """How often, as a Timing's `repeat`; weekdays only where it is not every day."""
+    found: dict[str, Any] = {"frequency": dose.times_per_day, "period": 1, "periodUnit": "d"}
     if dose.weekdays != EVERY_DAY:
-        repeat["dayOfWeek"] = [day for day in WEEKDAYS if day in dose.weekdays]
-    return repeat
+        found["dayOfWeek"] = [day for day in WEEKDAYS if day in dose.weekdays]
+    return found
+
+
+def _bounds(program: Program) -> dict[str, Any]:
+    return {"boundsPeriod": {"start": program.start.isoformat(), "end": program.end.isoformat()}}
+
+
+def _code(concept_: Mapping[str, Any], system: str) -> str:
+    found = (cast(str, c["code"]) for c in concept_["coding"] if c.get("system") == system)
+    return needed(found, system)

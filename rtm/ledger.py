@@ -1,15 +1,18 @@
 """The RTM ledger: append-only facts, and what they add up to.
 
 A correction never edits a fact: it is a new fact that names the old one, its author and a
-reason. Whatever is counted is counted afresh from the facts.
+reason. Time counts once it is signed: what a person logs by hand is signed by logging it, what
+the timer proposed by that person's confirmation, a fact as well. Whatever is counted is counted
+afresh from the facts.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
+from math import fsum
 from operator import attrgetter
 from typing import Literal
 
@@ -55,7 +58,8 @@ class TimeEntry:
     With `start` and `end`, overlaps with other entries can be told and are counted once.
     `seconds` may be less than lies between the two (a timer that stood idle), never more counts.
     `supervised_by` is the NPI under whom an assistant or staff worked; without it, the
-    practitioner of record.
+    practitioner of record. `author` is the name of the person whose time it is. A manual entry is
+    signed by logging it, at `signed_at`; the timer's is a proposal until a `Confirmation` names it.
     """
 
     id: str
@@ -68,6 +72,8 @@ class TimeEntry:
     npi: str | None = None
     source: Literal["timer", "manual"] = "manual"
     supervised_by: str | None = None
+    author: str | None = None
+    signed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,9 @@ class Interaction:
 class Correction:
     """Replaces the fact `corrects` by `replacement`, or retracts it where that is None.
 
-    What is itself a replacement is corrected by its own id, or by that of the first fact.
+    What is itself a replacement is corrected by its own id, or by that of the first fact. Who
+    corrects his own signed time signs the replacement; somebody else's change of it waits for a
+    confirmation. `npi` is the author's.
     """
 
     id: str
@@ -103,9 +111,55 @@ class Correction:
     reason: str
     at: datetime
     replacement: MonitoredDay | TimeEntry | Interaction | None = None
+    npi: str | None = None
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """The signature of the person whose time it is under the entries it names.
+
+    `entry_ids` are the entries as they were shown: one that was corrected meanwhile has another id
+    and stays unsigned. `statement` is the text that was signed. `activity`, where given, is what
+    the time was spent on, which the timer can't know.
+    """
+
+    id: str
+    entry_ids: tuple[str, ...]
+    author: str
+    by: ProviderKind
+    at: datetime
+    statement: str
+    npi: str | None = None
+    activity: str | None = None
 
 
 Fact = MonitoredDay | TimeEntry | Interaction
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Who vouches for a time entry as it stands, since when, and by which act.
+
+    What was recorded before signatures were has no `author` or no `at`.
+    """
+
+    act: Literal["logged", "confirmed", "corrected"]
+    author: str | None
+    npi: str | None
+    at: datetime | None
+
+
+@dataclass(frozen=True)
+class FactHistory:
+    """One fact from its first record to how it stands, None where it was retracted.
+
+    `steps` are what took effect, in the order of time. Only time entries have a `signature`.
+    """
+
+    first: Fact
+    standing: Fact | None
+    steps: tuple[Correction | Confirmation, ...] = ()
+    signature: Signature | None = None
 
 
 @dataclass(frozen=True)
@@ -124,70 +178,205 @@ class Ledger:
     time: tuple[TimeEntry, ...] = ()
     interactions: tuple[Interaction, ...] = ()
     corrections: tuple[Correction, ...] = ()
+    confirmations: tuple[Confirmation, ...] = ()
 
     def facts(self) -> tuple[Fact, ...]:
         """The facts that stand after every correction, in the order of the first record."""
-        return self.standing[0]
+        return tuple(fact for fact, _ in self.standing[0])
 
     @cached_property
-    def standing(self) -> tuple[tuple[Fact, ...], tuple[FactProblem, ...]]:
-        """`facts()`, and the facts and corrections that can't be told apart or applied."""
+    def standing(self) -> tuple[tuple[tuple[Fact, bool], ...], tuple[FactProblem, ...]]:
+        """What stands, each with whether it is signed, and what can't be applied: as `histories`
+        have it, but of the facts alone that a correction or confirmation names."""
         return _standing(self)
 
+    @cached_property
+    def histories(self) -> tuple[tuple[FactHistory, ...], tuple[FactProblem, ...]]:
+        """The history of each fact, in the order of the first record, and what can't be applied.
 
-def _standing(ledger: Ledger) -> tuple[tuple[Fact, ...], tuple[FactProblem, ...]]:
+        Corrections and confirmations take effect in the order of their own time, whatever the
+        order in which they arrived; of one instant, corrections come first.
+        """
+        return _histories(self)
+
+
+def _standing(
+    ledger: Ledger,
+) -> tuple[tuple[tuple[Fact, bool], ...], tuple[FactProblem, ...]]:
     recorded: tuple[Fact, ...] = (*ledger.days, *ledger.time, *ledger.interactions)
-    if not ledger.corrections and len({fact.id for fact in recorded}) == len(recorded):
-        return recorded, ()
-    problems: list[FactProblem] = []
-    current: dict[str, Fact | None] = {}
+    named = {entry_id for step in ledger.confirmations for entry_id in step.entry_ids}
+    for step in ledger.corrections:
+        named.add(step.corrects)
+        if step.replacement is not None:
+            named.add(step.replacement.id)
+    if len({fact.id for fact in recorded}) < len(recorded):
+        named.update(fact.id for fact in recorded)
+    found, problems = _histories(
+        Ledger(
+            tuple(fact for fact in ledger.days if fact.id in named),
+            tuple(fact for fact in ledger.time if fact.id in named),
+            tuple(fact for fact in ledger.interactions if fact.id in named),
+            ledger.corrections,
+            ledger.confirmations,
+        )
+    )
+    followed = {history.first.id: history for history in found}
+    standing: list[tuple[Fact, bool]] = []
     for fact in recorded:
-        if fact.id in current:
+        if fact.id not in named:
+            standing.append((fact, _signed_by_logging(fact) is not None))
+            continue
+        # Taken out, so that a second fact with this id finds none.
+        history = followed.pop(fact.id, None)
+        if history is not None and history.standing is not None:
+            standing.append((history.standing, history.signature is not None))
+    return tuple(standing), problems
+
+
+def _histories(ledger: Ledger) -> tuple[tuple[FactHistory, ...], tuple[FactProblem, ...]]:
+    problems: list[FactProblem] = []
+    found: dict[str, FactHistory] = {}
+    recorded: list[Fact] = [*ledger.days, *ledger.time, *ledger.interactions]
+    for fact in recorded:
+        if fact.id in found:
             problems.append(FactProblem(fact.id, "a second fact bears this id"))
             continue
-        current[fact.id] = fact
-    first_id: dict[str, str] = {}
-    for correction in _in_order(ledger.corrections, problems):
-        corrects = correction.corrects
-        root = first_id.get(corrects, corrects if corrects in current else None)
-        why = _misfit(current, root, correction)
-        if root is None or why:
-            problems.append(FactProblem(correction.id, why))
-            continue
-        current[root] = correction.replacement
-        if correction.replacement is not None:
-            first_id[correction.replacement.id] = root
-    return tuple(fact for fact in current.values() if fact is not None), tuple(problems)
+        found[fact.id] = FactHistory(fact, fact, signature=_signed_by_logging(fact))
+    first_id = {fact_id: fact_id for fact_id in found}
+    for step in _in_order([*ledger.corrections, *ledger.confirmations], problems):
+        if isinstance(step, Correction):
+            problems += _correct(found, first_id, step)
+        else:
+            problems += _confirm(found, first_id, step)
+    return tuple(found.values()), tuple(problems)
 
 
-def _in_order(corrections: Sequence[Correction], problems: list[FactProblem]) -> list[Correction]:
-    """By the time of correcting; one without a time zone has no place and is a problem."""
-    aware = [correction for correction in corrections if correction.at.tzinfo is not None]
-    for correction in corrections:
-        if correction.at.tzinfo is None:
-            problems.append(FactProblem(correction.id, "the correction's time has no time zone"))
-    return sorted(aware, key=lambda correction: (correction.at, correction.id))
+def is_time_of(entry: TimeEntry, npi: str | None, author: str) -> bool:
+    """Whether this is the person whose time `entry` is: the same NPI, or where the entry has none
+    (some assistants and staff have no NPI), the same name and no NPI either."""
+    if entry.npi is not None:
+        return npi == entry.npi
+    return npi is None and author == entry.author
 
 
-def _misfit(current: dict[str, Fact | None], root: str | None, correction: Correction) -> str:
-    """Why `correction` can't be applied, or nothing."""
+def _signed_by_logging(fact: Fact) -> Signature | None:
+    if not isinstance(fact, TimeEntry) or fact.source != "manual":
+        return None
+    return Signature("logged", fact.author, fact.npi, fact.signed_at)
+
+
+def _in_order(
+    steps: Sequence[Correction | Confirmation], problems: list[FactProblem]
+) -> list[Correction | Confirmation]:
+    """By the time they were made; one without a time zone has no place and is a problem."""
+    for step in steps:
+        if step.at.tzinfo is None:
+            what = type(step).__name__.lower()
+            problems.append(FactProblem(step.id, f"the {what}'s time has no time zone"))
+    return sorted(
+        (step for step in steps if step.at.tzinfo is not None),
+        key=lambda step: (step.at, isinstance(step, Confirmation), step.id),
+    )
+
+
+def _correct(
+    found: dict[str, FactHistory], first_id: dict[str, str], step: Correction
+) -> list[FactProblem]:
+    """Applies `step` to the history it names; why it can't be applied, if so."""
+    root = first_id.get(step.corrects)
     if root is None:
-        return f"corrects {correction.corrects}, which is not in the ledger"
-    standing, replacement = current[root], correction.replacement
-    if standing is not None and replacement is not None and type(standing) is not type(replacement):
-        kinds = f"{type(standing).__name__} by a {type(replacement).__name__}"
-        return f"would replace the {kinds}"
+        return [FactProblem(step.id, f"corrects {step.corrects}, which is not in the ledger")]
+    history, replacement = found[root], step.replacement
+    if replacement is not None:
+        if type(history.first) is not type(replacement):
+            kinds = f"{type(history.first).__name__} by a {type(replacement).__name__}"
+            return [FactProblem(step.id, f"would replace the {kinds}")]
+        if first_id.setdefault(replacement.id, root) != root:
+            return [FactProblem(step.id, f"its replacement has another fact's id {replacement.id}")]
+    found[root] = FactHistory(
+        first=history.first,
+        standing=replacement,
+        steps=(*history.steps, step),
+        signature=_signature_after(history, step),
+    )
+    return []
+
+
+def _signature_after(history: FactHistory, step: Correction) -> Signature | None:
+    """The signature stays where the person whose time it is made the correction.
+
+    Where nobody was recorded whose time it is, the author of the correction stands for it.
+    """
+    versions = [fact for fact in (history.standing, step.replacement) if fact is not None]
+    for version in versions:
+        if not isinstance(version, TimeEntry):
+            return None
+        known = version.npi is not None or version.author is not None
+        if known and not is_time_of(version, step.npi, step.author):
+            return None
+    if history.signature is None:
+        return None
+    return Signature("corrected", step.author, step.npi, step.at)
+
+
+def _confirm(
+    found: dict[str, FactHistory], first_id: dict[str, str], step: Confirmation
+) -> list[FactProblem]:
+    """Signs the entries that `step` names, and says which it can't sign.
+
+    What is signed already, was corrected meanwhile or retracted stays as it is.
+    """
+    problems: list[FactProblem] = []
+    for entry_id in step.entry_ids:
+        root = first_id.get(entry_id)
+        history = None if root is None else found[root]
+        why = _not_signable(history, step, entry_id)
+        if root is None or history is None or why:
+            problems.append(FactProblem(step.id, why))
+            continue
+        entry = history.standing
+        if history.signature or not isinstance(entry, TimeEntry) or entry.id != entry_id:
+            continue
+        found[root] = FactHistory(
+            first=history.first,
+            standing=replace(entry, activity=step.activity) if step.activity else entry,
+            steps=(*history.steps, step),
+            signature=Signature("confirmed", step.author, step.npi, step.at),
+        )
+    return problems
+
+
+def _not_signable(history: FactHistory | None, step: Confirmation, entry_id: str) -> str:
+    """Why `step` can't sign this entry, or nothing."""
+    if history is None:
+        return f"confirms {entry_id}, which is not in the ledger"
+    entry = history.standing or history.first
+    if not isinstance(entry, TimeEntry):
+        return f"confirms {entry_id}, which is no time entry"
+    if not is_time_of(entry, step.npi, step.author):
+        return f"{step.author} confirms {entry_id}, which is the time of {person_of(entry)}"
     return ""
+
+
+def person_of(entry: TimeEntry) -> str:
+    """In words, the person whose time it is, as far as was recorded."""
+    if entry.npi is None:
+        return entry.author or f"a {entry.by} without a name"
+    return f"{entry.author} (NPI {entry.npi})" if entry.author else f"NPI {entry.npi}"
 
 
 @dataclass(frozen=True)
 class CountableFacts:
-    """The standing facts that may be counted on `as_of`, sorted by kind, and the others."""
+    """The standing facts that may be counted on `as_of`, sorted by kind, and the others.
+
+    `time` is signed; `unconfirmed` is time that would count if the person whose time it is signed.
+    """
 
     days: tuple[MonitoredDay, ...]
     time: tuple[TimeEntry, ...]
     interactions: tuple[Interaction, ...]
     problems: tuple[FactProblem, ...] = ()
+    unconfirmed: tuple[TimeEntry, ...] = ()
 
     @property
     def monitored_dates(self) -> tuple[date, ...]:
@@ -211,9 +400,10 @@ def countable(
     facts, unclear = ledger.standing
     days: list[MonitoredDay] = []
     time: list[TimeEntry] = []
+    unconfirmed: list[TimeEntry] = []
     interactions: list[Interaction] = []
     problems = list(unclear)
-    for fact in facts:
+    for fact, signed in facts:
         if isinstance(fact, MonitoredDay):
             why = _day_problem(fact, as_of)
             if why is None:
@@ -221,14 +411,16 @@ def countable(
         elif isinstance(fact, TimeEntry):
             why = _time_problem(fact, as_of)
             if why is None:
-                time.append(fact)
+                (time if signed else unconfirmed).append(fact)
         else:
             why = _interaction_problem(fact, as_of, local)
             if why is None:
                 interactions.append(fact)
         if why is not None:
             problems.append(FactProblem(fact.id, why))
-    return CountableFacts(tuple(days), tuple(time), tuple(interactions), tuple(problems))
+    return CountableFacts(
+        tuple(days), tuple(time), tuple(interactions), tuple(problems), tuple(unconfirmed)
+    )
 
 
 _NAIVE = "an instant without a time zone"
@@ -244,7 +436,7 @@ def _day_problem(fact: MonitoredDay, as_of: date) -> str | None:
 
 
 def _time_problem(fact: TimeEntry, as_of: date) -> str | None:
-    for instant in (fact.start, fact.end):
+    for instant in (fact.start, fact.end, fact.signed_at):
         if instant is not None and instant.tzinfo is None:
             return _NAIVE
     day, why = fact.local_date, None
@@ -279,6 +471,11 @@ class Stretch:
     seconds: float
     by: ProviderKind
     entry_id: str
+
+
+def seconds_of(work: Iterable[Stretch]) -> int:
+    """The whole seconds of `work`: instants are known to the microsecond, sums of floats less."""
+    return int(round(fsum(stretch.seconds for stretch in work), 6))
 
 
 # Who owns a minute that two people logged: the one whose work the payer pays in full.

@@ -46,4 +46,5 @@ def authorization_request(
         token_endpoint=configuration.token_endpoint,
         issuer=configuration.issuer,
         jwks_uri=configuration.jwks_uri,
+        answers_with_iss=configuration.answers_with_iss,
     )

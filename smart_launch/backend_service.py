@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 
-from joserfc.jwk import ECKey, RSAKey
-
-from smart_launch.client_authentication import KeyClient
+from smart_launch.client_authentication import KeyClient, SecretClient, SecretPostClient
 from smart_launch.token_endpoint import expires_at, granted_scope, request_token
 
 
@@ -24,22 +21,25 @@ class BackendToken:
 def backend_token(
     token_endpoint: str,
     *,
+    iss: str,
     client_id: str,
-    key: RSAKey | ECKey,
+    client: KeyClient | SecretClient | SecretPostClient,
     scope: str,
     now: datetime,
-    algorithm: Literal["RS384", "ES384"] = "RS384",
 ) -> BackendToken:
-    """Asks for a token with an assertion signed by `key`.
+    """Asks the EHR at `iss` for a token as the service itself.
+
+    SMART asks for a key; some EHRs give their system accounts a secret instead.
 
     Raises:
-        TokenRefused: unreachable, or the assertion or scope was not accepted.
+        TokenRefused: unreachable, or the client or scope was not accepted.
     """
     token = request_token(
         token_endpoint,
         {"grant_type": "client_credentials", "scope": scope},
+        iss=iss,
         client_id=client_id,
-        client=KeyClient(key, algorithm),
+        client=client,
         now=now,
     )
     return BackendToken(token["access_token"], expires_at(token, now), granted_scope(token, scope))

@@ -1,7 +1,8 @@
 """How the app proves to a token endpoint which client it is (SMART 2.2, 2.2; RFC 6749, 2.3).
 
 A public client names itself and relies on PKCE. A confidential one adds a shared secret
-(`client_secret_basic`) or signs an assertion with its own key (`private_key_jwt`).
+(`client_secret_basic`, `client_secret_post`) or signs an assertion with its own key
+(`private_key_jwt`).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _ASSERTION_LIFETIME = timedelta(minutes=4)
 class TokenRequest:
     """What authentication adds to a token request: form fields and HTTP options."""
 
-    form: dict[str, str]
+    form: dict[str, str] = field(repr=False)
     options: dict[str, Any]
 
 
@@ -49,6 +50,16 @@ class SecretClient:
 
     def token_request(self, client_id: str, token_endpoint: str, now: datetime) -> TokenRequest:
         return TokenRequest({}, {"auth": (quote(client_id, safe=""), quote(self.secret, safe=""))})
+
+
+@dataclass(frozen=True)
+class SecretPostClient:
+    """`client_secret_post`: the secret as a field of the form, for servers that take no Basic."""
+
+    secret: str = field(repr=False)
+
+    def token_request(self, client_id: str, token_endpoint: str, now: datetime) -> TokenRequest:
+        return TokenRequest({"client_id": client_id, "client_secret": self.secret}, {})
 
 
 @dataclass(frozen=True)
@@ -79,4 +90,4 @@ class KeyClient:
         )
 
 
-ClientAuthentication = PublicClient | SecretClient | KeyClient
+ClientAuthentication = PublicClient | SecretClient | SecretPostClient | KeyClient

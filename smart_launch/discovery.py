@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from smart_launch.errors import DiscoveryFailed
@@ -12,10 +12,24 @@ from smart_launch.http import NoAnswer, get_json
 
 _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
+_ENDPOINTS = (
+    "authorization_endpoint",
+    "token_endpoint",
+    "jwks_uri",
+    "revocation_endpoint",
+    "introspection_endpoint",
+)
+_MOST_STATEMENT_BYTES = 16 * 1024 * 1024
+_REQUIRED = ("authorization_endpoint", "token_endpoint")
+
 
 @dataclass(frozen=True)
 class SmartConfiguration:
-    """What a launch needs to know. `issuer` and `jwks_uri` are None without OpenID Connect."""
+    """What a launch needs to know. `issuer` and `jwks_uri` are None without OpenID Connect.
+
+    `auth_methods` and `signing_algorithms` are empty where the EHR does not say.
+    `answers_with_iss`: it names itself in its authorization responses (RFC 9207).
+    """
 
     iss: str
     authorization_endpoint: str
@@ -24,6 +38,12 @@ class SmartConfiguration:
     jwks_uri: str | None
     scopes_supported: tuple[str, ...]
     capabilities: tuple[str, ...]
+    revocation_endpoint: str | None = None
+    introspection_endpoint: str | None = None
+    auth_methods: tuple[str, ...] = ()
+    signing_algorithms: tuple[str, ...] = ()
+    answers_with_iss: bool = False
+    source: Literal["smart-configuration", "CapabilityStatement"] = "smart-configuration"
 
 
 def discover(iss: str) -> SmartConfiguration:
@@ -37,16 +57,17 @@ def discover(iss: str) -> SmartConfiguration:
             `iss` itself, or PKCE with S256 is not offered.
     """
     base = iss.rstrip("/")
+    source: Literal["smart-configuration", "CapabilityStatement"] = "smart-configuration"
     try:
-        document = get_json(f"{base}/.well-known/smart-configuration")
+        document = get_json(f"{base}/.well-known/smart-configuration", iss=base)
         _require_pkce(document)
     except NoAnswer as first:
         document = _described_the_older_way(base, first)
-    endpoints = {
-        name: _endpoint(document, name, base)
-        for name in ("authorization_endpoint", "token_endpoint", "jwks_uri")
-    }
-    for name in ("authorization_endpoint", "token_endpoint"):
+        source = "CapabilityStatement"
+    if "issuer" not in document or "jwks_uri" not in document:
+        document = {**document, **_openid_connect(base)}
+    endpoints = {name: _endpoint(document, name, base) for name in _ENDPOINTS}
+    for name in _REQUIRED:
         if endpoints[name] is None:
             raise DiscoveryFailed(f"The EHR's SMART configuration has no {name}.")
     issuer = document.get("issuer")
@@ -58,7 +79,18 @@ def discover(iss: str) -> SmartConfiguration:
         jwks_uri=endpoints["jwks_uri"],
         scopes_supported=_texts(document.get("scopes_supported")),
         capabilities=_texts(document.get("capabilities")),
+        revocation_endpoint=endpoints["revocation_endpoint"],
+        introspection_endpoint=endpoints["introspection_endpoint"],
+        auth_methods=_texts(document.get("token_endpoint_auth_methods_supported")),
+        signing_algorithms=_texts(document.get("token_endpoint_auth_signing_alg_values_supported")),
+        answers_with_iss=document.get("authorization_response_iss_parameter_supported") is True,
+        source=source,
     )
+
+
+def read_capability_statement(iss: str) -> dict[str, Any]:
+    """The server's CapabilityStatement, megabytes of a full server. Raises NoAnswer."""
+    return get_json(f"{iss.rstrip('/')}/metadata", iss=iss, most_bytes=_MOST_STATEMENT_BYTES)
 
 
 def _require_pkce(document: Mapping[str, Any]) -> None:
@@ -67,24 +99,28 @@ def _require_pkce(document: Mapping[str, Any]) -> None:
 
 
 def _described_the_older_way(base: str, first: NoAnswer) -> dict[str, Any]:
-    """Endpoints from `metadata`, keys from OpenID Connect discovery where there is one.
+    """Endpoints from `metadata`.
 
-    Neither says whether PKCE is supported; the challenge is sent all the same.
+    It does not say whether PKCE is supported; the challenge is sent all the same.
     """
     if first.status is None or not 400 <= first.status < 500:
         raise DiscoveryFailed(f"The EHR's SMART configuration can't be read: {first}.")
     try:
-        document = _oauth_uris(get_json(f"{base}/metadata"))
+        return _oauth_uris(read_capability_statement(base))
     except NoAnswer as second:
         raise DiscoveryFailed(
             f"The EHR's SMART configuration can't be read: {first}; its CapabilityStatement "
             f"neither: {second}."
         ) from None
+
+
+def _openid_connect(base: str) -> dict[str, Any]:
+    """Issuer and keys as SMART 1 had them; nothing where there is no OpenID Connect."""
     try:
-        openid = get_json(f"{base}/.well-known/openid-configuration")
+        openid = get_json(f"{base}/.well-known/openid-configuration", iss=base)
     except NoAnswer:
-        return document
-    return {**document, "issuer": openid.get("issuer"), "jwks_uri": openid.get("jwks_uri")}
+        return {}
+    return {"issuer": openid.get("issuer"), "jwks_uri": openid.get("jwks_uri")}
 
 
 def _oauth_uris(statement: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,6 +137,8 @@ def _oauth_uris(statement: Mapping[str, Any]) -> dict[str, Any]:
                 return {
                     "authorization_endpoint": uris.get("authorize"),
                     "token_endpoint": uris.get("token"),
+                    "revocation_endpoint": uris.get("revoke"),
+                    "introspection_endpoint": uris.get("introspect"),
                 }
     return {}
 

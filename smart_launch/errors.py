@@ -17,5 +17,13 @@ class TokenRefused(LaunchRefused):
     """The token endpoint gave no usable token."""
 
 
+class RevocationFailed(Exception):
+    """The EHR did not end a token."""
+
+
+class IntrospectionFailed(Exception):
+    """The EHR did not say what a token is good for."""
+
+
 class InvalidIdToken(LaunchRefused):
     """The id_token is forged, stale, or meant for somebody else."""

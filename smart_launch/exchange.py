@@ -10,7 +10,7 @@ from typing import Any
 
 from smart_launch.client_authentication import ClientAuthentication, PublicClient
 from smart_launch.errors import InvalidIdToken, LaunchRefused, TokenRefused
-from smart_launch.id_token import verify_id_token
+from smart_launch.id_token import Identity, verify_id_token
 from smart_launch.pending import PendingLaunch
 from smart_launch.token_endpoint import expires_at, granted_scope, request_token
 
@@ -22,7 +22,10 @@ _PUBLIC = PublicClient()
 
 @dataclass(frozen=True)
 class LaunchContext:
-    """What the EHR granted. `expires_at` is when the access token ends."""
+    """What the EHR granted. `expires_at` is when the access token ends.
+
+    `name` is the signed-in person's, where the id_token has it.
+    """
 
     iss: str
     client_id: str
@@ -36,6 +39,8 @@ class LaunchContext:
     encounter: str | None
     need_patient_banner: bool
     intent: str | None
+    smart_style_url: str | None = None
+    name: str | None = None
 
 
 def complete_launch(
@@ -64,11 +69,12 @@ def complete_launch(
             "redirect_uri": pending.redirect_uri,
             "code_verifier": pending.code_verifier,
         },
+        iss=pending.iss,
         client_id=pending.client_id,
         client=client,
         now=now,
     )
-    intent = token.get("intent")
+    who = _signed_in(pending, token, now)
     return LaunchContext(
         iss=pending.iss,
         client_id=pending.client_id,
@@ -77,11 +83,13 @@ def complete_launch(
         refresh_token=_refresh_token(token),
         expires_at=expires_at(token, now),
         scope=granted_scope(token, pending.scope),
-        fhir_user=_signed_in(pending, token, now),
+        fhir_user=who.fhir_user if who else None,
         patient=_fhir_id(token, "patient"),
         encounter=_fhir_id(token, "encounter"),
         need_patient_banner=token.get("need_patient_banner") is not False,
-        intent=intent if isinstance(intent, str) else None,
+        intent=_text(token, "intent"),
+        smart_style_url=_text(token, "smart_style_url"),
+        name=who.name if who else None,
     )
 
 
@@ -99,6 +107,7 @@ def refresh(
     token = request_token(
         context.token_endpoint,
         {"grant_type": "refresh_token", "refresh_token": context.refresh_token},
+        iss=context.iss,
         client_id=context.client_id,
         client=client,
         now=now,
@@ -118,7 +127,10 @@ def _check_answer(pending: PendingLaunch, answer: Mapping[str, str]) -> None:
     if answer.get("state") != pending.state:
         raise LaunchRefused("This answer does not belong to the launch that was begun here.")
     # RFC 9207: one EHR's code must not be carried to another EHR's token endpoint.
-    if "iss" in answer and pending.issuer and answer["iss"] != pending.issuer:
+    named = answer.get("iss")
+    if named is None and pending.answers_with_iss:
+        raise LaunchRefused("This answer does not say which EHR it comes from.")
+    if named is not None and named != (pending.issuer or pending.iss):
         raise LaunchRefused("This answer comes from another EHR than the launch began at.")
     if "error" in answer:
         why = answer.get("error_description") or answer["error"]
@@ -127,20 +139,21 @@ def _check_answer(pending: PendingLaunch, answer: Mapping[str, str]) -> None:
         raise LaunchRefused("The EHR sent no authorization code.")
 
 
-def _signed_in(pending: PendingLaunch, token: Mapping[str, Any], now: datetime) -> str | None:
-    """The `fhirUser`, or None where no sign-in was asked for or the EHR does not name one."""
+def _signed_in(pending: PendingLaunch, token: Mapping[str, Any], now: datetime) -> Identity | None:
+    """Who signed in; None where that was not asked for."""
     if "openid" not in pending.scope.split():
         return None
     if not (pending.issuer and pending.jwks_uri and isinstance(token.get("id_token"), str)):
         raise InvalidIdToken("The EHR did not say who signed in (no id_token).")
     return verify_id_token(
         token["id_token"],
+        iss=pending.iss,
         issuer=pending.issuer,
         client_id=pending.client_id,
         nonce=pending.nonce,
         jwks_uri=pending.jwks_uri,
         now=now,
-    ).fhir_user
+    )
 
 
 def _fhir_id(token: Mapping[str, Any], name: str) -> str | None:
@@ -153,5 +166,9 @@ def _fhir_id(token: Mapping[str, Any], name: str) -> str | None:
 
 
 def _refresh_token(token: Mapping[str, Any]) -> str | None:
-    value = token.get("refresh_token")
+    return _text(token, "refresh_token")
+
+
+def _text(token: Mapping[str, Any], name: str) -> str | None:
+    value = token.get(name)
     return value if isinstance(value, str) and value else None

@@ -8,7 +8,10 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class PendingLaunch:
-    """All that is needed to check and complete the answer. Never leaves the server."""
+    """All that is needed to check and complete the answer. Never leaves the server.
+
+    `answers_with_iss`: the EHR promises to name itself in its answer (RFC 9207).
+    """
 
     iss: str
     client_id: str
@@ -20,6 +23,7 @@ class PendingLaunch:
     token_endpoint: str
     issuer: str | None
     jwks_uri: str | None
+    answers_with_iss: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -20,11 +20,12 @@ def request_token(
     token_endpoint: str,
     form: Mapping[str, str],
     *,
+    iss: str,
     client_id: str,
     client: ClientAuthentication,
     now: datetime,
 ) -> dict[str, Any]:
-    """The token response, with a bearer `access_token` that is a string.
+    """The token response of the EHR at `iss`, with a bearer `access_token` that is a string.
 
     Raises:
         TokenRefused: unreachable, an error answer, or no bearer token in it.
@@ -32,7 +33,7 @@ def request_token(
     authenticated = client.token_request(client_id, token_endpoint, now)
     try:
         status, document = post_form(
-            token_endpoint, {**form, **authenticated.form}, **authenticated.options
+            token_endpoint, {**form, **authenticated.form}, iss=iss, **authenticated.options
         )
     except NoAnswer as error:
         raise TokenRefused(f"The EHR's token endpoint failed: {error}.") from None

@@ -6,9 +6,11 @@ import os
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -24,6 +26,7 @@ from app.jobs.embedded import EmbeddedWorker
 from app.service import create_app
 from app.store.upgrade import upgrade
 from smart_launch.sandbox.config import SandboxConfig
+from smart_launch.sandbox.profiles import OPEN
 from smart_launch.sandbox.server import make_sandbox_server
 
 
@@ -45,7 +48,10 @@ class World:
 
     def fail_ehr(self, status: int, count: int) -> None:
         """The EHR's next `count` FHIR requests answer `status`."""
-        plan = {"status": status, "count": count}
+        self.plan_faults(status=status, count=count)
+
+    def plan_faults(self, **plan: object) -> None:
+        """What goes wrong at the EHR from now on (`smart_launch.sandbox.faults.Plan`)."""
         requests.post(f"{self.sandbox.fhir_base}/_faults", json=plan, timeout=5).raise_for_status()
 
 
@@ -67,17 +73,26 @@ def sandbox(tmp_path: Path) -> Iterator[SandboxConfig]:
     server.server_close()
 
 
-@pytest.fixture
-def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
-    """Starts a world; arguments override its settings."""
+@contextmanager
+def worlds(folder: Path) -> Iterator[Callable[..., World]]:
+    """Starts worlds in `folder`, and stops them at the end.
+
+    Arguments override a world's settings, `ehr` those of the sandbox EHR, and `profile` says what
+    kind of EHR that is.
+    """
     stops: list[Callable[[], None]] = []
 
-    def make(worker: bool = True, **overrides: object) -> World:
+    def make(
+        worker: bool = True,
+        profile: str = OPEN,
+        ehr: Callable[[Places], Mapping[str, Any]] = lambda places: {},
+        **overrides: object,
+    ) -> World:
         app_port, ehr_port = free_port(), free_port()
         places = Places(f"http://127.0.0.1:{app_port}", f"http://127.0.0.1:{ehr_port}")
         settings = Settings(
             **{
-                "data_dir": tmp_path / "data",
+                "data_dir": folder / "data",
                 "public_url": places.app,
                 "outbox_sweep_s": 0.2,
                 **overrides,
@@ -85,11 +100,13 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
         )
         context = open_context(settings)
         upgrade(context.database.engine)
-        config = SandboxConfig(places.ehr, places.app, tmp_path / "sandbox.db", faults=True)
-        ehr = make_sandbox_server(config, "127.0.0.1", ehr_port)
+        config = SandboxConfig(
+            places.ehr, places.app, folder / "sandbox.db", faults=True, profile=profile
+        )
+        ehr_server = make_sandbox_server(replace(config, **ehr(places)), "127.0.0.1", ehr_port)
         app = create_app(context=context)
         web = make_server("127.0.0.1", app_port, app, threaded=True)
-        for server in (ehr, web):
+        for server in (ehr_server, web):
             serve(server)
             stops.extend((server.server_close, server.shutdown))
         if worker:
@@ -99,9 +116,17 @@ def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
         register(context, config.fhir_base)
         return World(places, context, app, config)
 
-    yield make
-    for stop in reversed(stops):
-        stop()
+    try:
+        yield make
+    finally:
+        for stop in reversed(stops):
+            stop()
+
+
+@pytest.fixture
+def make_world(tmp_path: Path) -> Iterator[Callable[..., World]]:
+    with worlds(tmp_path) as make:
+        yield make
 
 
 @pytest.fixture

@@ -307,12 +307,10 @@ def _distance(seen: LandmarkSeries) -> Iterator[Finding]:
 
 def _view(seen: LandmarkSeries, exercise: Exercise, view: View) -> Iterator[Finding]:
     asked = exercise.camera_view
-    if asked in (None, "any", view):
+    if asked in (None, "any", view) or np.isnan(seen.turn_deg):
         return
-    across = _across(seen, "SHOULDER")
-    turn = float(np.nanmedian(np.degrees(np.arctan2(np.abs(across[:, 2]), np.abs(across[:, 0])))))
     which = "turn_to_face" if asked == "frontal" else "turn_sideways"
-    yield _finding(which, "warn", "turn_of_shoulders", turn, "deg")
+    yield _finding(which, "warn", "turn_of_shoulders_and_hips", seen.turn_deg, "deg")
 
 
 def _tilt(seen: LandmarkSeries, exercise: Exercise, view: View) -> Iterator[Finding]:
@@ -359,8 +357,3 @@ def _position(series: LandmarkSeries, name: str) -> Array:
 
 def _middle(series: LandmarkSeries, joint: str) -> Array:
     return (_position(series, f"LEFT_{joint}") + _position(series, f"RIGHT_{joint}")) / 2
-
-
-def _across(series: LandmarkSeries, joint: str) -> Array:
-    left: Array = series.world[:, Landmark[f"LEFT_{joint}"]]
-    return left - series.world[:, Landmark[f"RIGHT_{joint}"]]

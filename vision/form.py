@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rtm.exercises import Exercise, Fault
 from rtm.exercises import Tempo as TempoBounds
@@ -177,18 +178,16 @@ def _exceeded(judged: _Judged, fault: Fault, one: Performed) -> bool | None:
         return value > fault.bound if fault.comparison == "above" else value < fault.bound
     piece = slice(one.cycle.start, one.cycle.end + 1)
     values, times = judged.curves[fault.id][piece], judged.t_s[piece]
-    if np.isfinite(values).mean() < _SEEN_SHARE:
+    if np.count_nonzero(np.isfinite(values)) < _SEEN_SHARE * values.size:
         return None
     beyond = values > fault.bound if fault.comparison == "above" else values < fault.bound
-    if not beyond.any():
-        return False
-    longest = 0.0
-    began: float | None = None
-    for t, bad in zip(times, beyond, strict=True):
-        began = (t if began is None else began) if bad else None
-        if began is not None:
-            longest = max(longest, float(t - began))
-    return longest >= fault.minimum_duration_s
+    return _longest_s(times, beyond) >= fault.minimum_duration_s if beyond.any() else False
+
+
+def _longest_s(t_s: Array, holds: NDArray[np.bool_]) -> float:
+    """The longest time, in s, for which `holds` (N,) stays true from frame to frame."""
+    edges = np.flatnonzero(np.diff(holds, prepend=False, append=False))
+    return float((t_s[edges[1::2] - 1] - t_s[edges[::2]]).max())
 
 
 def _findings(judged: _Judged, qualities: Sequence[RepetitionQuality]) -> tuple[FaultFinding, ...]:

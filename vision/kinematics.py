@@ -44,19 +44,10 @@ _SAGITTAL_BEYOND_DEG = 55.0
 
 
 def observed_view(series: LandmarkSeries) -> View:
-    """How the person stands to the camera, by the median turn of shoulders and hips."""
-    left = series.world[:, [Landmark.LEFT_SHOULDER, Landmark.LEFT_HIP]]
-    right = series.world[:, [Landmark.RIGHT_SHOULDER, Landmark.RIGHT_HIP]]
-    line = np.abs(left - right).reshape(-1, 3)
-    x, z = line[:, 0], line[:, 2]
-    told = np.isfinite(x) & np.isfinite(z) & ((x > 0) | (z > 0))
-    if not told.any():
-        return "frontal"
-    with np.errstate(divide="ignore"):  # a line straight at the camera has an infinite slope
-        middle = float(np.degrees(np.arctan(np.median(z[told] / x[told]))))
-    if middle <= _FRONTAL_WITHIN_DEG:
-        return "frontal"
-    return "sagittal" if middle >= _SAGITTAL_BEYOND_DEG else "oblique"
+    """How the person stands to the camera; frontal where nothing tells."""
+    if series.turn_deg >= _SAGITTAL_BEYOND_DEG:
+        return "sagittal"
+    return "oblique" if series.turn_deg > _FRONTAL_WITHIN_DEG else "frontal"
 
 
 def joint_angle(series: LandmarkSeries, name: str, side: BodySide) -> Array:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -101,12 +102,25 @@ class LandmarkSeries:
     def duration_s(self) -> float:
         return float(self.t_s[-1] - self.t_s[0])
 
-    @property
+    @cached_property
     def fps(self) -> float:
         """The median frame rate."""
         return float(1.0 / np.median(np.diff(self.t_s)))
 
-    @property
+    @cached_property
     def found(self) -> NDArray[np.bool_]:
         """(N,) whether any landmark of a person was found in the frame."""
         return np.asarray(np.isfinite(self.image).any(axis=(1, 2)))
+
+    @cached_property
+    def turn_deg(self) -> float:
+        """How far shoulders and hips are turned from facing the camera, 0–90, the median over
+        the recording; NaN where the world coordinates do not tell."""
+        left = self.world[:, [Landmark.LEFT_SHOULDER, Landmark.LEFT_HIP]]
+        right = self.world[:, [Landmark.RIGHT_SHOULDER, Landmark.RIGHT_HIP]]
+        x, _, z = np.abs(left - right).reshape(-1, 3).T
+        told = np.isfinite(x) & np.isfinite(z) & ((x > 0) | (z > 0))
+        if not told.any():
+            return float("nan")
+        with np.errstate(divide="ignore"):  # a line straight at the camera has an infinite slope
+            return float(np.degrees(np.arctan(np.median(z[told] / x[told]))))

@@ -8,7 +8,7 @@ is looked ahead for. The choice of side follows `vision.movement`, on the ranges
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -149,3 +149,19 @@ class LiveCoach:
         if self._exercise.laterality == "bilateral":
             return together
         return replace(readings[leading], count=together.count, partial=together.partial)
+
+
+def replay(series: LandmarkSeries, exercise: Exercise, side: Side | None = None) -> Reading:
+    """The last reading of a coach who sees `series` frame by frame.
+
+    Raises:
+        NotMeasurable: a camera can't measure the exercise.
+    """
+    coach = LiveCoach(exercise, side, width=series.width, height=series.height)
+    return [coach.update(frame) for frame in frames_of(series)][-1]
+
+
+def frames_of(series: LandmarkSeries) -> Iterator[LiveFrame]:
+    """The frames of `series` in the order of time."""
+    rows = zip(series.t_s, series.image, series.world, series.visibility, strict=True)
+    return (LiveFrame(float(t_s), *arrays) for t_s, *arrays in rows)

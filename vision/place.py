@@ -47,7 +47,7 @@ def on_the_spot(series: LandmarkSeries) -> NDArray[np.bool_]:
     found = series.found
 
     def often(track: Array) -> bool:
-        return bool(np.isfinite(track[found, 0]).mean() > 0.5)
+        return bool(2 * np.count_nonzero(np.isfinite(track[found, 0])) > found.sum())
 
     feet = [visible[ankle] for ankle in _ANKLES]
     if all(often(foot) for foot in feet):

@@ -116,16 +116,17 @@ def _back_to_rest(angle_deg: Array, index: int, peak: int, step: int) -> int:
 def _backtracking(rising: Array) -> float:
     """The sum of every drop of at least `_WAVER_DEG` on the way up, in deg."""
     values = rising[np.isfinite(rising)]
-    turns = np.flatnonzero(np.diff(np.sign(np.diff(values))) != 0) + 1
+    steps = np.sign(np.diff(values))
+    turns = values[1:-1][steps[1:] != steps[:-1]].tolist()
     total, high, low = 0.0, values[0], values[0]
-    for value in (*values[turns], values[-1]):
+    for value in (*turns, values[-1]):
         if value >= high or value - low >= _WAVER_DEG:
             if high - low >= _WAVER_DEG:
                 total += high - low
             high = low = value
         else:
             low = min(low, value)
-    return total + (high - low if high - low >= _WAVER_DEG else 0.0)
+    return float(total + (high - low if high - low >= _WAVER_DEG else 0.0))
 
 
 def _arc_length(t_s: Array, angle_deg: Array) -> float | None:
@@ -134,15 +135,15 @@ def _arc_length(t_s: Array, angle_deg: Array) -> float | None:
     times, angles = t_s[measured], angle_deg[measured]
     if times.size < _FEWEST_POINTS or np.diff(times).max() > _LONGEST_GAP_S:
         return None
-    period = float(np.median(np.diff(times)))
-    even = np.arange(times[0], times[-1] + period / 2, period)
-    speed = np.abs(np.gradient(np.interp(even, times, angles), period))
-    if speed.max() == 0.0:
-        return None
+    period = float(times[-1] - times[0]) / (times.size - 1)
+    evenly: Array = np.interp(times[0] + period * np.arange(times.size), times, angles)
+    speed = np.abs(evenly[2:] - evenly[:-2])
     size = 2 ** (int(np.ceil(np.log2(speed.size))) + _PADDING)
-    spectrum = np.abs(np.fft.rfft(speed, size))
-    spectrum /= spectrum.max()
-    within = spectrum[: int(_CUT_OFF_HZ * size * period) + 1]
+    spectrum: Array = np.abs(np.fft.rfft(speed, size))
+    if spectrum[0] == 0.0:
+        return None
+    # A speed is never negative, so that none of its frequencies outweighs its mean.
+    within = spectrum[: int(_CUT_OFF_HZ * size * period) + 1] / spectrum[0]
     last = int(np.flatnonzero(within >= _AMPLITUDE_THRESHOLD)[-1])
     if last == 0:
         return None

@@ -6,7 +6,6 @@ is sent again, and the receiver knows it by its control id: nothing is lost, not
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,11 +19,11 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.billing_office.claim_events import record_event, settle
-from app.billing_office.close import Close
-from app.billing_office.export import lock_counter, month_leaving, routing, send
+from app.billing_office.export import close_of, lock_counter, month_leaving, send
 from app.context import Context
 from app.hl7.mllp import Acknowledgment, MllpFailed
 from app.hl7.resend import send_until_answered
+from app.jobs.backoff import next_attempt
 from app.store import ChargeMessageRow, ClaimExportRow, Tenant
 from billing.claim_events import charge_answer_event
 
@@ -99,7 +98,7 @@ def queue_charges(context: Context, tenant_id: str, month: str) -> Queued:
         interface_of(tenant.practice)
         now = context.now().astimezone(ZoneInfo(tenant.time_zone))
         counter = lock_counter(db)
-        close = Close(tenant_id, month, "dft", routing(tenant), counter.value + 1, now)
+        close = close_of(context, tenant, month, "dft", counter, now)
         found = month_leaving(context, db, close)
         if not found.ready:
             return Queued(0, Decimal("0.00"), found.held, ())
@@ -220,7 +219,9 @@ def _send(
         with context.database.begin(tenant_id) as db:
             row = db.get_one(ChargeMessageRow, message.id)
             row.leased_until, row.last_error = None, str(error)[:500]
-            row.next_attempt_at = _next_attempt(context.now(), row.attempts)
+            row.next_attempt_at = next_attempt(
+                context.now(), row.attempts, first_s=_FIRST_DELAY_S, most_s=_MOST_DELAY_S
+            )
         log.warning("charges_unanswered", message=message.id, attempts=message.attempts)
         raise
     with context.database.begin(tenant_id) as db:
@@ -258,9 +259,3 @@ def _left(context: Context, tenant_id: str) -> tuple[int, int]:
             )
         )
         return waiting_messages(db), leased or 0
-
-
-def _next_attempt(now: datetime, attempts: int) -> datetime:
-    """Exponential with jitter, as for the outbox."""
-    ceiling = min(_MOST_DELAY_S, _FIRST_DELAY_S * 2 ** (attempts - 1))
-    return now + timedelta(seconds=random.uniform(ceiling / 2, ceiling))

@@ -9,7 +9,8 @@ from flask import Blueprint, Response, abort, flash, redirect, render_template, 
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.billing_office.claim_book import ClaimUnknown
+from app.billing_office.audit_packet import PacketFormat, packet_file
+from app.billing_office.claim_book import ClaimNotKept, ClaimUnknown
 from app.billing_office.claim_events import ReopenRefused, UnbillRefused, reopen, unbill
 from app.billing_office.corrections import ChangeRefused, correct, void
 from app.billing_office.export_formats import FACTS
@@ -72,6 +73,24 @@ def claim(claim_id: str) -> str:
         return render_template("office/claim.html", history=history, facts=FACTS)
 
 
+@office_claims.get("/claims/<claim_id>/packet.<any(pdf, json):format_>")
+@requires("biller")
+def packet(claim_id: str, format_: PacketFormat) -> Response:
+    """Everything that supports one claim, for an auditor."""
+    sign_in, context = signed_in("biller"), current_context()
+    with context.database.begin(sign_in.tenant_id) as db:
+        by = _who(db, sign_in)
+    try:
+        content = packet_file(context, sign_in.tenant_id, claim_id, format_, by)
+    except (ClaimUnknown, ClaimNotKept) as error:
+        abort(404, f"There is no audit packet: {error}.")
+    response = Response(content, mimetype=f"application/{format_}")
+    name = f"audit-packet-{claim_id}.{format_}"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
 @office_claims.post("/claim/<claim_id>/<action>")
 @requires("biller")
 def act(claim_id: str, action: str) -> BaseResponse:
@@ -102,7 +121,7 @@ def act(claim_id: str, action: str) -> BaseResponse:
     return redirect(url_for("office_claims.claim", claim_id=shown))
 
 
-@office_claims.get("/file/<int:export_id>")
+@office_claims.get("/file/<int(max=2147483647):export_id>")
 @requires("biller")
 def file(export_id: int) -> Response:
     """A file that left, byte for byte."""
@@ -117,7 +136,7 @@ def file(export_id: int) -> Response:
         return response
 
 
-@office_claims.get("/patient/<int:patient_id>")
+@office_claims.get("/patient/<int(max=2147483647):patient_id>")
 @requires("biller")
 def patient(patient_id: int) -> str:
     """One patient's claims, and who certified the plan of care."""
@@ -136,7 +155,7 @@ def patient(patient_id: int) -> str:
         )
 
 
-@office_claims.post("/patient/<int:patient_id>/certification")
+@office_claims.post("/patient/<int(max=2147483647):patient_id>/certification")
 @requires("biller")
 def certification(patient_id: int) -> BaseResponse:
     """Records who certified the plan of care and when, or corrects such a record."""

@@ -35,7 +35,7 @@ from app.billing_office.month import (
 )
 from app.store import Database, Tenant
 from billing.claim import ScrubFinding
-from billing.edits import load_edits
+from billing.edits import Edits
 from billing.hl7_dft import Routing
 from billing.payers import load_payers
 from billing.scrub import holds, scrub
@@ -54,13 +54,15 @@ class WorkerDied(RuntimeError):
 class Close:
     """What is the same for all patients of one close; `now` is local.
 
-    `number` is a control number that is used for nothing else: claim ids are made of it.
+    Every claim is checked against `edits`, the deployment's. `number` is a control number that is
+    used for nothing else: claim ids are made of it.
     """
 
     tenant_id: str
     month: str
     format: Format
     routing: Routing
+    edits: Edits
     number: int
     now: datetime
 
@@ -137,7 +139,9 @@ def close_part(db: Session, close: Close, part: Part) -> PartDone:
     held: list[str] = []
     for item in reviewed:
         claim = build_claim(basis, item, claim_id_of(close.number, item.patient.id))
-        findings = (claim,) if isinstance(claim, ScrubFinding) else scrub(claim, today)
+        findings = (
+            (claim,) if isinstance(claim, ScrubFinding) else scrub(claim, today, edits=close.edits)
+        )
         if isinstance(claim, ScrubFinding) or holds(findings):
             held += [in_words(finding) for finding in findings]
         else:
@@ -218,7 +222,6 @@ def _start_worker(url: str) -> None:
     global _database
     _database = Database(url)
     load_payers()
-    load_edits()
     gc.collect()
     gc.freeze()
     gc.disable()

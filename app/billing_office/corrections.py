@@ -21,7 +21,7 @@ from app.billing_office.claim_events import (
 )
 from app.billing_office.claims import build_claim, read_basis
 from app.billing_office.close import claim_id_of
-from app.billing_office.export import ExportRefused, lock_counter, routing, send
+from app.billing_office.export import ExportRefused, loaded_edits, lock_counter, routing, send
 from app.billing_office.export_formats import ExportedFile, Format, FormatRefused, format_for
 from app.billing_office.leaving import Leaving, in_words, prepare, warnings_on
 from app.billing_office.month import month_of
@@ -115,7 +115,14 @@ def _change(
             made: Claim | ScrubFinding = _void_of(db, claim_id, new_id, state.payer_claim_number)
         else:
             made = _correction_of(db, tenant, row, export, new_id, state.payer_claim_number, now)
-        findings = (made,) if isinstance(made, ScrubFinding) else scrub(made, now.date())
+        try:
+            edits = loaded_edits(context)
+        except ExportRefused as error:
+            raise ChangeRefused(f"claim {claim_id}: {error}") from None
+        if isinstance(made, ScrubFinding):
+            findings: tuple[ScrubFinding, ...] = (made,)
+        else:
+            findings = scrub(made, now.date(), edits=edits)
         if isinstance(made, ScrubFinding) or holds(findings):
             why = "; ".join(in_words(f) for f in findings if f.severity == "hold")
             raise ChangeRefused(f"claim {claim_id}: held: {why}")

@@ -27,6 +27,7 @@ from app.billing_office.export_formats import (
 from app.billing_office.leaving import Leaving, warnings_on
 from app.billing_office.month import BadMonth, month_bounds
 from app.context import Context
+from app.ncci import deployment_edits
 from app.store import (
     ClaimExportRow,
     ClaimLineRow,
@@ -36,6 +37,7 @@ from app.store import (
     insert_rows,
     mark_all_stale,
 )
+from billing.edits import Edits, InvalidEdits
 from billing.hl7_dft import Routing
 from billing.x12_envelope import LARGEST_CONTROL_NUMBER, Interchange
 
@@ -84,7 +86,7 @@ def export_month(
         now = context.now().astimezone(ZoneInfo(tenant.time_zone))
         format_ = _format(tenant, asked)
         counter = lock_counter(db)
-        close = Close(tenant_id, month, format_, routing(tenant), counter.value + 1, now)
+        close = close_of(context, tenant, month, format_, counter, now)
         found = month_leaving(context, db, close, workers)
         if not found.ready:
             return _again(db, month, format_, found.held)
@@ -111,10 +113,30 @@ class Found:
     warned: tuple[str, ...]
 
 
+def close_of(
+    context: Context,
+    tenant: Tenant,
+    month: str,
+    format_: Format,
+    counter: CounterRow,
+    now: datetime,
+) -> Close:
+    """Raises ExportRefused where a loaded table of NCCI edits is broken."""
+    return Close(
+        tenant_id=tenant.id,
+        month=month,
+        format=format_,
+        routing=routing(tenant),
+        edits=loaded_edits(context),
+        number=counter.value + 1,
+        now=now,
+    )
+
+
 def month_leaving(context: Context, db: Session, close: Close, workers: int = 1) -> Found:
     """Every claim of the month that may leave now, in the order of the patients' ids.
 
-    The caller holds the lock of the counter. Raises ExportRefused for a bad month or entity.
+    The caller holds the lock of the counter. Raises ExportRefused for a bad month.
     """
     try:
         month_bounds(close.month)
@@ -128,6 +150,14 @@ def month_leaving(context: Context, db: Session, close: Close, workers: int = 1)
         waiting += part.waiting
         held += part.held
     return Found(tuple(ready), (*waiting, *held), warnings_on(ready))
+
+
+def loaded_edits(context: Context) -> Edits:
+    """Raises ExportRefused where a loaded table is broken: nothing leaves unchecked by it."""
+    try:
+        return deployment_edits(context.settings)
+    except InvalidEdits as error:
+        raise ExportRefused(f"a loaded NCCI table can't be read: {error}") from None
 
 
 def lock_counter(db: Session) -> CounterRow:

@@ -12,12 +12,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts import read_account
+from app.clinician.time_page import Row, length_text, own_waiting, time_row
 from app.context import Context
-from app.prescribing import current_program
+from app.prescribing import Whereabouts, current_program, whereabouts
 from app.range_rows import RangeLine, newest_of_each, read_range_lines
 from app.session_rows import SessionLine, session_line
 from app.sign_in import SignIn
-from app.store import PatientRow, ProgramRow, SessionRow
+from app.store import PatientRow, PractitionerRow, ProgramRow, SessionRow, Tenant
+from app.time_book import time_book
+from billing.account import Shortfall
+from billing.attribution import attribute
 from billing.device_periods import device_periods
 from billing.rules import load_rules
 from billing.tally import tally
@@ -26,21 +30,11 @@ from fhir.patient import PatientBanner
 from rtm.adherence import Adherence, adherence
 from rtm.episode import Episode
 from rtm.exercises import load_library
-from rtm.ledger import TimeEntry, countable, without_overlap
+from rtm.ledger import seconds_of, without_overlap
 from rtm.program import Program
 
 _SESSIONS_SHOWN = 25
 _TREND_POINTS = 60
-
-
-@dataclass(frozen=True)
-class TimeLine:
-    """One time entry as shown."""
-
-    date: date
-    minutes: str
-    by: str
-    activity: str
 
 
 @dataclass(frozen=True)
@@ -60,6 +54,7 @@ class Chart:
     today: date
     local_now: datetime
     program_row: ProgramRow | None
+    sent: Whereabouts | None
     program: Program | None
     program_lines: tuple[dict[str, str], ...]
     adherence: Adherence | None
@@ -68,7 +63,8 @@ class Chart:
     monitored_days: int
     period_last: date | None
     month_seconds: int
-    time_entries: tuple[TimeLine, ...]
+    time_rows: tuple[Row, ...]
+    waiting_s: int
     shortfalls: tuple[str, ...]
     trend: Trend | None
     ranges: tuple[RangeLine, ...]
@@ -92,6 +88,11 @@ class Chart:
     def minutes_text(self) -> str:
         return str(self.month_seconds // 60) if self.episode else "–"
 
+    @property
+    def waiting_text(self) -> str:
+        """What waits for the signature of who is signed in."""
+        return length_text(self.waiting_s)
+
 
 def read_chart(context: Context, sign_in: SignIn) -> Chart:
     """Raises sqlalchemy's NoResultFound for a patient of another tenant."""
@@ -103,15 +104,21 @@ def read_chart(context: Context, sign_in: SignIn) -> Chart:
         today = local_now.date()
         current = current_program(db, patient.id)
         rows = _recent(db, patient.id)
+        sent = whereabouts(db, current[0]) if current else None
         ranges = newest_of_each(read_range_lines(db, patient.id, zone))
         account = read_account(db, patient, today)
+        me = db.get_one(PractitionerRow, sign_in.practitioner_id)
+        practice = ZoneInfo(db.get_one(Tenant, sign_in.tenant_id).time_zone)
+        book = time_book(db, account.episode.id, account.ledger) if account else None
     program = current[1] if current else None
     monitored, seconds = 0, 0
     period_last: date | None = None
-    entries: tuple[TimeLine, ...] = ()
+    time_rows: tuple[Row, ...] = ()
+    waiting_s = 0
     shortfalls: tuple[str, ...] = ()
     if account is not None:
-        facts = countable(account.ledger, today)
+        attributed = attribute(account, load_rules())
+        facts = attributed.facts
         open_period = list(device_periods(account, load_rules()))[-1:]
         for period in open_period:
             monitored, period_last = len(period.days(facts.monitored_dates)), period.last
@@ -120,19 +127,26 @@ def read_chart(context: Context, sign_in: SignIn) -> Chart:
             for entry in facts.time
             if (entry.local_date.year, entry.local_date.month) == (today.year, today.month)
         ]
-        seconds = int(sum(stretch.seconds for stretch in without_overlap(this_month)))
-        entries = tuple(_time_line(entry) for entry in this_month)
+        seconds = seconds_of(without_overlap(this_month, attributed.visits, attributed.taken_from))
         shortfalls = tuple(
-            f"{item.code}: {item.needs} by {item.by:%d %B}"
+            _shortfall_text(item)
             for item in tally(account).shortfalls
-            if item.by >= today
+            if item.by >= today or item.any_time
         )
+    if book is not None:
+        time_rows = tuple(
+            time_row(line, book, me, practice)
+            for line in book.lines
+            if (line.local_date.year, line.local_date.month) == (today.year, today.month)
+        )
+        waiting_s = sum(item.seconds for item in own_waiting(book, me, practice))
     return Chart(
         patient=patient,
         banner=banner(patient),
         today=today,
         local_now=local_now.replace(tzinfo=None),
         program_row=current[0] if current else None,
+        sent=sent,
         program=program,
         program_lines=program_lines(program) if program else (),
         adherence=_adherence(program, rows, zone, today) if program else None,
@@ -141,7 +155,8 @@ def read_chart(context: Context, sign_in: SignIn) -> Chart:
         monitored_days=monitored,
         period_last=period_last,
         month_seconds=seconds,
-        time_entries=entries,
+        time_rows=time_rows,
+        waiting_s=waiting_s,
         shortfalls=shortfalls,
         trend=_trend(rows, zone),
         ranges=ranges,
@@ -203,11 +218,6 @@ def _trend(rows: list[SessionRow], zone: ZoneInfo) -> Trend | None:
     )
 
 
-def _time_line(entry: TimeEntry) -> TimeLine:
-    minutes, seconds = divmod(entry.seconds, 60)
-    return TimeLine(
-        date=entry.local_date,
-        minutes=f"{minutes}:{seconds:02}",
-        by=entry.by.upper(),
-        activity=entry.activity,
-    )
+def _shortfall_text(item: Shortfall) -> str:
+    by = "" if item.any_time else f" by {item.by:%d %B}"
+    return f"{item.code}: {item.needs}{by}"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import flash, redirect, url_for
 from flask_wtf import FlaskForm
+from werkzeug.wrappers import Response
 from wtforms import (
     BooleanField,
     DateField,
@@ -29,9 +31,10 @@ WEEKDAY_CHOICES = {
     "tue,thu,sat": "Tue, Thu, Sat",
     "mon,thu": "Mon, Thu",
 }
+# What counts by the rules' `activities`; an entry's activity begins with the key.
 ACTIVITIES = {
     "review": "Reviewed monitoring data",
-    "program": "Changed the program",
+    "program": "Decided on or changed the program",
     "call": "Live talk with patient or caregiver",
     "documentation": "Documented the decision",
 }
@@ -43,6 +46,17 @@ _THERAPY_PLANS = {
     "GN": "Speech-language (GN)",
     "": "None (physician)",
 }
+
+
+def activity_text(key: str, note: str = "") -> str:
+    """What the ledger keeps of a chosen activity: its key, and a note or what it means."""
+    return f"{key}: {note or ACTIVITIES[key].lower()}"
+
+
+def activity_key(activity: str) -> str:
+    """The choice that `activity` was made of; the first for one of another wording."""
+    key = activity.partition(":")[0]
+    return key if key in ACTIVITIES else next(iter(ACTIVITIES))
 
 
 def _choices(labels: dict[str, str]) -> list[SelectChoice]:
@@ -109,3 +123,53 @@ class InteractionForm(FlaskForm):  # type: ignore[misc]
     at = DateTimeLocalField("When (patient's time)", validators=[InputRequired()])
     kind = SelectField("How", choices=_choices(INTERACTIONS))
     minutes = IntegerField("Minutes", validators=[Optional(), NumberRange(1, 240)])
+
+
+class StretchForm(Form):  # type: ignore[misc]
+    """One stretch of chart time to sign; `entries` are the ids of what was shown."""
+
+    entries = HiddenField(validators=[InputRequired()])
+    activity = SelectField("Spent on", choices=_choices(ACTIVITIES))
+    leave_out = BooleanField("Leave this stretch out")
+    shorten_to = IntegerField("Shorten to (minutes)", validators=[Optional(), NumberRange(1, 1440)])
+    reason = StringField("Why", validators=[Length(max=200)])
+
+
+class ConfirmForm(FlaskForm):  # type: ignore[misc]
+    """The stretches that wait for the signature of who is signed in."""
+
+    stretches = FieldList(FormField(StretchForm))
+
+
+class CorrectTimeForm(FlaskForm):  # type: ignore[misc]
+    """A correction of one line of time; `entries` are the ids of what was shown."""
+
+    entries = HiddenField(validators=[InputRequired()])
+    minutes = IntegerField("Minutes", validators=[Optional(), NumberRange(1, 1440)])
+    activity = SelectField("Spent on", choices=_choices(ACTIVITIES))
+    date = DateField("Date", validators=[Optional()])
+    retract = BooleanField("Take it back: it does not count at all")
+    reason = StringField(
+        "Why it is corrected", validators=[InputRequired("Say why."), Length(max=200)]
+    )
+
+
+class CorrectTalkForm(FlaskForm):  # type: ignore[misc]
+    """A correction of a live talk; `talk` is the id of what was shown."""
+
+    talk = HiddenField(validators=[InputRequired()])
+    at = DateTimeLocalField("When (patient's time)", validators=[InputRequired()])
+    kind = SelectField("How", choices=_choices(INTERACTIONS))
+    minutes = IntegerField("Minutes", validators=[Optional(), NumberRange(0, 240)])
+    retract = BooleanField("Take it back: it did not happen")
+    reason = StringField(
+        "Why it is corrected", validators=[InputRequired("Say why."), Length(max=200)]
+    )
+
+
+def back_with_errors(form: Any) -> Response:
+    """To the chart, which says what was wrong."""
+    for field, errors in form.errors.items():
+        label = getattr(form, field).label.text if field else "Form"
+        flash(f"{label}: {' '.join(str(error) for error in errors)}", "error")
+    return redirect(url_for("clinician.chart"))

@@ -11,30 +11,41 @@ from flask import Blueprint, abort, flash, jsonify, redirect, render_template, r
 from werkzeug.wrappers import Response
 
 from app import rtm_book
+from app.chart_intake import PersonUnknown, read_patient_again
 from app.clinician.chart import read_chart
+from app.clinician.chart_request import (
+    clinician_sign_in,
+    hold_to_the_chart_shown,
+    patient_of,
+    practitioner_of,
+)
 from app.clinician.forms import (
     WEEKDAY_CHOICES,
     EpisodeForm,
     InteractionForm,
     ProgramForm,
     TimeForm,
+    back_with_errors,
 )
 from app.jobs.queue import JobQueue
-from app.prescribing import current_program, sign
-from app.sign_in import SignIn, current_context, requires, signed_in
+from app.prescribing import current_program, sign, whereabouts
+from app.sign_in import current_context, requires
 from app.store import PatientRow, PractitionerRow
+from fhir.client import FhirError
 from rtm.exercises import load_library
 from rtm.program import Dose, PrescribedExercise, Program
 from rtm.protocols import UnknownProtocol, draft_program, load_protocols
+from smart_launch.errors import LaunchRefused
 
 clinician = Blueprint("clinician", __name__, url_prefix="/chart")
+clinician.before_request(hold_to_the_chart_shown)
 
 
 @clinician.get("")
 @requires("clinician")
 def chart() -> str:
     """Everything of one patient on one screen."""
-    sign_in = _sign_in()
+    sign_in = clinician_sign_in()
     context = current_context()
     view = read_chart(context, sign_in)
     today = view.today
@@ -51,7 +62,7 @@ def chart() -> str:
 @clinician.get("/prescribe")
 @requires("clinician")
 def choose_protocol() -> str:
-    view = read_chart(current_context(), _sign_in())
+    view = read_chart(current_context(), clinician_sign_in())
     return render_template("clinician/protocols.html", chart=view, protocols=list(load_protocols()))
 
 
@@ -59,7 +70,7 @@ def choose_protocol() -> str:
 @requires("clinician")
 def prescribe(protocol_id: str, phase_id: str) -> str | Response:
     """Adjust the protocol's doses and sign."""
-    sign_in, context = _sign_in(), current_context()
+    sign_in, context = clinician_sign_in(), current_context()
     view = read_chart(context, sign_in)
     draft = _draft(protocol_id, phase_id, view.today, request.values.get("side", "right"))
     form = ProgramForm(data=_form_data(draft)) if request.method == "GET" else ProgramForm()
@@ -67,8 +78,8 @@ def prescribe(protocol_id: str, phase_id: str) -> str | Response:
         row = sign(
             context,
             sign_in.tenant_id,
-            patient_id=_patient_id(sign_in),
-            practitioner_id=_practitioner_id(sign_in),
+            patient_id=patient_of(sign_in),
+            practitioner_id=practitioner_of(sign_in),
             draft=_adjusted(draft, form),
             signing_key=form.signing_key.data,
         )
@@ -89,99 +100,57 @@ def prescribe(protocol_id: str, phase_id: str) -> str | Response:
 @requires("clinician")
 def program_status() -> Response:
     """Whether the newest program has reached the EHR, for the page to poll."""
-    sign_in = _sign_in()
+    sign_in = clinician_sign_in()
     with current_context().database.begin(sign_in.tenant_id) as db:
-        current = current_program(db, _patient_id(sign_in))
-    if current is None:
-        abort(404, "No program has been signed for this patient.")
-    row = current[0]
+        current = current_program(db, patient_of(sign_in))
+        if current is None:
+            abort(404, "No program has been signed for this patient.")
+        row = current[0]
+        sent = whereabouts(db, row)
     return jsonify(
         version=row.version,
         careplan=row.careplan_reference,
         read_back_at=row.read_back_at.isoformat() if row.read_back_at else None,
+        state=sent.state,
+        document=sent.document,
     )
+
+
+@clinician.post("/read-again")
+@requires("clinician")
+def read_again() -> Response:
+    """Reads the patient anew from the EHR, as the person who is signed in."""
+    sign_in = clinician_sign_in()
+    try:
+        missing = read_patient_again(current_context(), sign_in, patient_of(sign_in))
+    except (FhirError, LaunchRefused, PersonUnknown) as error:
+        flash(f"The EHR was not read: {error}", "error")
+    else:
+        if missing:
+            flash("Read again. The EHR still does not let us read everything.", "warn")
+        else:
+            flash("Read again from the EHR: everything is here.", "success")
+    return redirect(url_for("clinician.chart"))
 
 
 @clinician.post("/episode")
 @requires("clinician")
 def start_episode() -> Response:
-    sign_in, context = _sign_in(), current_context()
+    sign_in, context = clinician_sign_in(), current_context()
     form = EpisodeForm()
     if not form.validate_on_submit():
-        return _back_with_errors(form)
+        return back_with_errors(form)
     with context.database.begin(sign_in.tenant_id) as db:
         rtm_book.start_episode(
             db,
-            db.get_one(PatientRow, _patient_id(sign_in)),
-            db.get_one(PractitionerRow, _practitioner_id(sign_in)),
+            db.get_one(PatientRow, patient_of(sign_in)),
+            db.get_one(PractitionerRow, practitioner_of(sign_in)),
             start=form.start.data,
             set_up=form.setup_completed.data,
             therapy_plan=form.therapy_plan.data or None,
             now=context.now(),
         )
     flash("Remote monitoring has started.", "success")
-    return redirect(url_for("clinician.chart"))
-
-
-@clinician.post("/time")
-@requires("clinician")
-def log_time() -> Response:
-    sign_in, context = _sign_in(), current_context()
-    form = TimeForm()
-    if not form.validate_on_submit():
-        return _back_with_errors(form)
-    with context.database.begin(sign_in.tenant_id) as db:
-        rtm_book.record_manual_time(
-            db,
-            _patient_id(sign_in),
-            db.get_one(PractitionerRow, _practitioner_id(sign_in)),
-            day=form.date.data,
-            minutes=form.minutes.data,
-            activity=f"{form.activity.data}: {form.reason.data}",
-            now=context.now(),
-        )
-    flash(f"{form.minutes.data} minutes logged.", "success")
-    return redirect(url_for("clinician.chart"))
-
-
-@clinician.post("/time/heartbeat")
-@requires("clinician")
-def heartbeat() -> Response:
-    """An interval in which the chart was open and in use, from the page's timer."""
-    sign_in, context = _sign_in(), current_context()
-    try:
-        interval = rtm_book.read_interval(request.get_json(), context.now())
-    except rtm_book.IntervalRefused as error:
-        abort(422, str(error))
-    with context.database.begin(sign_in.tenant_id) as db:
-        logged = rtm_book.record_timer_interval(
-            db,
-            _patient_id(sign_in),
-            db.get_one(PractitionerRow, _practitioner_id(sign_in)),
-            interval,
-            now=context.now(),
-        )
-    return jsonify(logged=logged)
-
-
-@clinician.post("/interactions")
-@requires("clinician")
-def log_interaction() -> Response:
-    sign_in, context = _sign_in(), current_context()
-    form = InteractionForm()
-    if not form.validate_on_submit():
-        return _back_with_errors(form)
-    with context.database.begin(sign_in.tenant_id) as db:
-        rtm_book.record_interaction(
-            db,
-            db.get_one(PatientRow, _patient_id(sign_in)),
-            db.get_one(PractitionerRow, _practitioner_id(sign_in)),
-            local_at=form.at.data,
-            kind=form.kind.data,
-            minutes=form.minutes.data or 0,
-            now=context.now(),
-        )
-    flash("Interaction logged.", "success")
     return redirect(url_for("clinician.chart"))
 
 
@@ -245,28 +214,6 @@ def _adjusted(draft: Program, form: ProgramForm) -> Program:
     length = draft.end - draft.start
     start = form.start.data
     return replace(draft, exercises=tuple(lines), start=start, end=start + length)
-
-
-def _back_with_errors(form: Any) -> Response:
-    for field, errors in form.errors.items():
-        label = getattr(form, field).label.text if field else "Form"
-        flash(f"{label}: {' '.join(errors)}", "error")
-    return redirect(url_for("clinician.chart"))
-
-
-def _sign_in() -> SignIn:
-    return signed_in("clinician")
-
-
-def _patient_id(sign_in: SignIn) -> int:
-    if sign_in.patient_id is None:
-        abort(400, "Open a patient's chart in the EHR first, then launch Homestretch.")
-    return sign_in.patient_id
-
-
-def _practitioner_id(sign_in: SignIn) -> int:
-    assert sign_in.practitioner_id is not None, "a clinician's sign-in always names one"
-    return sign_in.practitioner_id
 
 
 def _jobs() -> JobQueue:

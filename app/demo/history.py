@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app import rtm_book
 from app.context import Context
@@ -22,6 +23,7 @@ from app.jobs.score import score_session
 from app.prescribing import sign
 from app.sessions import SessionReport, accept_manual_log, accept_recording
 from app.store import EpisodeRow, PatientRow, PractitionerRow
+from app.time_book import StretchChoice, confirm_time, read_time_book
 from billing.rules import load_rules
 from rtm.exercises import Side
 from rtm.protocols import draft_program, load_protocols
@@ -128,7 +130,9 @@ def write_history(context: Context, stories: Sequence[Story] = STORIES) -> None:
             known = db.scalar(select(EpisodeRow.id).where(EpisodeRow.patient_id == patient.id))
         if known is None:
             rng = np.random.default_rng(number)
-            _write(context, story, patient, therapist, last - timedelta(days=29), rng)
+            # The therapist works on one chart after the other.
+            begins = time(9 + number)
+            _write(context, story, patient, therapist, last - timedelta(days=29), begins, rng)
 
 
 def _write(
@@ -137,6 +141,7 @@ def _write(
     patient: PatientRow,
     therapist: PractitionerRow,
     start: date,
+    visits_at: time,
     rng: np.random.Generator,
 ) -> None:
     zone = ZoneInfo(patient.time_zone)
@@ -166,16 +171,19 @@ def _write(
         rtm_book.start_episode(
             db, patient, therapist, start=start, set_up=True, therapy_plan="GP", now=at(0, 9).now()
         )
-        for index, minutes in enumerate(story.minutes):
-            rtm_book.record_manual_time(
-                db,
-                patient.id,
-                therapist,
-                day=start + timedelta(days=4 + 7 * index),
-                minutes=minutes,
-                activity="review: monitoring data and program",
-                now=at(4 + 7 * index, 15).now(),
-            )
+        *by_timer, by_hand = story.minutes
+        for index, minutes in enumerate(by_timer):
+            begins = datetime.combine(start + timedelta(days=4 + 7 * index), visits_at, zone)
+            _work_on_the_chart(db, patient, therapist, begins, minutes)
+        rtm_book.record_manual_time(
+            db,
+            patient.id,
+            therapist,
+            day=start + timedelta(days=4 + 7 * len(by_timer)),
+            minutes=by_hand,
+            activity="review: monitoring data and program, on paper",
+            now=at(4 + 7 * len(by_timer), 15).now(),
+        )
         if story.talk_day is not None:
             rtm_book.record_interaction(
                 db,
@@ -189,6 +197,25 @@ def _write(
     for index, day in enumerate(story.session_days):
         share = index / max(1, len(story.session_days) - 1)
         _session(at(day, 18), at(day, 17).now(), story, patient, share, rng)
+
+
+def _work_on_the_chart(
+    db: Session, patient: PatientRow, therapist: PractitionerRow, begins: datetime, minutes: int
+) -> None:
+    """The timer counts so many minutes, and the therapist confirms them at the end."""
+    for first in range(0, minutes, 5):
+        start = begins + timedelta(minutes=first)
+        end = begins + timedelta(minutes=min(first + 5, minutes))
+        interval = rtm_book.Interval(str(_uuid(str(patient.id), start.isoformat())), start, end)
+        rtm_book.record_timer_interval(db, patient.id, therapist, interval, now=end)
+    book = read_time_book(db, patient.id)
+    assert book is not None, "the episode has just begun"
+    shown = [
+        StretchChoice(line.entry_ids, "review: reviewed monitoring data")
+        for line in book.lines
+        if line.waits
+    ]
+    confirm_time(db, patient.id, therapist, shown, begins + timedelta(minutes=minutes))
 
 
 def _session(

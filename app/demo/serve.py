@@ -29,7 +29,6 @@ def run_demo(data_dir: Path, app_port: int = 8000, ehr_port: int = 8001) -> int:
         **os.environ,
         "HOMESTRETCH_DATA_DIR": str(data_dir.resolve()),
         "HOMESTRETCH_PUBLIC_URL": places.app,
-        "HOMESTRETCH_FRAME_ANCESTORS": f"'self' {places.ehr}",
     }
     settings = Settings(data_dir=data_dir.resolve(), public_url=places.app)
     context = open_context(settings)

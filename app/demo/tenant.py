@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from app.context import Context
 from app.store import Tenant
@@ -26,10 +27,16 @@ def register(context: Context, iss: str) -> None:
                     time_zone="America/Chicago",
                     billing_fhir_users=["Practitioner/jordan-biller"],
                     practice=_practice(),
+                    frame_ancestors=[_origin(iss)],
                 )
             )
         else:
-            tenant.iss = iss
+            tenant.iss, tenant.frame_ancestors = iss, [_origin(iss)]
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _practice() -> dict[str, Any]:

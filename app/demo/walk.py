@@ -39,7 +39,8 @@ def prescribe(browser: Browser, places: Places, protocol: str, phase: str) -> di
 
     def arrived() -> dict[str, Any] | None:
         status = browser.get_json(f"{places.app}/chart/program.json")
-        return status if status["version"] > before and status["careplan"] else None
+        there = status["version"] > before and status["state"] == "in the chart"
+        return status if there else None
 
     status: dict[str, Any] = wait_for("the program in the EHR", arrived)
     return status

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import time
 from dataclasses import dataclass
 
@@ -10,7 +11,8 @@ from hl7apy.core import Message
 from hl7apy.exceptions import HL7apyException
 from hl7apy.parser import parse_message
 
-START, END = b"\x0b", b"\x1c\r"
+from app.hl7.er7 import unescape
+from app.hl7.framing import END, START
 
 # HL7 table 0008, original and enhanced mode: accepted, error in the content, rejected.
 _ACCEPTED, _REFUSED = ("AA", "CA"), ("AE", "AR", "CE", "CR")
@@ -21,6 +23,10 @@ _MOST_BYTES = 1 << 20
 
 class MllpFailed(Exception):
     """No acknowledgment came: refused, timed out, or cut off. Sending again is safe: MSH-10."""
+
+
+class MllpUnreachable(MllpFailed):
+    """Nothing was sent: nobody listens there, or TLS does not believe who does."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +46,18 @@ class Acknowledgment:
         return self.code in _ACCEPTED
 
 
-def send(host: str, port: int, message: str, timeout_s: float = 10.0) -> Acknowledgment:
+def send(
+    host: str,
+    port: int,
+    message: str,
+    timeout_s: float = 10.0,
+    tls: ssl.SSLContext | None = None,
+) -> Acknowledgment:
     """Sends one message and waits at most `timeout_s` in all for its acknowledgment.
 
     Raises:
-        MllpFailed: the receiver can't be reached, closes early, or answers something else.
+        MllpUnreachable: the receiver can't be reached, or is not whom `tls` believes.
+        MllpFailed: it closes early, or answers something else.
         ValueError: `message` has no MSH-10 to match an answer by, or holds MLLP frame bytes.
     """
     control_id = _control_id(message)
@@ -52,12 +65,26 @@ def send(host: str, port: int, message: str, timeout_s: float = 10.0) -> Acknowl
         raise ValueError("the message holds an MLLP frame byte")
     deadline = time.monotonic() + timeout_s
     try:
-        with socket.create_connection((host, port), timeout=timeout_s) as connection:
+        with _connected(host, port, timeout_s, tls) as connection:
             connection.sendall(START + message.encode() + END)
             answer = _read_frame(connection, deadline)
+    except MllpUnreachable:
+        raise
     except (OSError, MllpFailed) as error:
         raise MllpFailed(f"{host}:{port}: {error or type(error).__name__}") from None
     return _acknowledgment(answer, control_id)
+
+
+def _connected(host: str, port: int, timeout_s: float, tls: ssl.SSLContext | None) -> socket.socket:
+    """Raises MllpUnreachable."""
+    connection = None
+    try:
+        connection = socket.create_connection((host, port), timeout=timeout_s)
+        return connection if tls is None else tls.wrap_socket(connection, server_hostname=host)
+    except OSError as error:
+        if connection is not None:
+            connection.close()
+        raise MllpUnreachable(f"{host}:{port}: {error or type(error).__name__}") from None
 
 
 def _control_id(message: str) -> str:
@@ -106,4 +133,4 @@ def _acknowledgment(answer: str, sent_id: str) -> Acknowledgment:
         raise MllpFailed(f"the acknowledgment code {code!r} is unknown")
     if control_id != sent_id:
         raise MllpFailed(f"the acknowledgment is for {control_id}, not for {sent_id}")
-    return Acknowledgment(code, control_id, text)
+    return Acknowledgment(code, control_id, unescape(text))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -11,9 +10,13 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.engine import CursorResult
 from sqlalchemy.orm import Session
 
-from app import __version__
 from app.context import Context
-from app.ehr import backend_client
+from app.ehr import backend_client, capabilities_of
+from app.hl7.outbound import NoDestination
+from app.hl7.settings import hl7_settings
+from app.hl7.write_back import NoRecordNumber, queue_mdm, queue_oru
+from app.jobs.backoff import next_attempt
+from app.jobs.document import DEVICE, build_document, build_page
 from app.range_tests import change_since_last, stored_result
 from app.store import (
     OutboxRow,
@@ -25,11 +28,15 @@ from app.store import (
     Tenant,
     from_document,
 )
-from fhir.bundle import locations
+from app.write_back import WAYS, choose
+from fhir.bundle import Resource, locations
+from fhir.capability import Capabilities
 from fhir.careplan import prescription_bundle, read_program
-from fhir.client import FhirClient, FhirError
-from fhir.device import SoftwareDevice
+from fhir.client import Conflict, FhirClient, FhirError, Forbidden, NotSupported
+from fhir.meaning import Unreadable
+from fhir.merge import merged_bundle
 from fhir.observation import session_bundle
+from fhir.one_by_one import found_or_made, send_one_by_one
 from fhir.parties import Parties
 from fhir.range_observation import range_bundle
 from rtm.exercises import load_library
@@ -40,11 +47,16 @@ from smart_launch.errors import LaunchRefused
 
 log = structlog.get_logger(__name__)
 
-DEVICE = SoftwareDevice("Homestretch", __version__, "Homestretch")
-
 # Longer than any delivery may take; a worker that dies holding a message frees it so.
 _LEASE = timedelta(minutes=5)
-_FIRST_DELAY_S, _MOST_DELAY_S = 5.0, 3600.0
+_MOST_ASKED = timedelta(days=1)
+
+# How often a program is laid onto what the EHR holds before a person must look.
+_LOOKS = 3
+
+
+class NoWay(Exception):
+    """The EHR takes this in no form that its settings allow; the message says why of each."""
 
 
 class ReadBackDiffers(Exception):
@@ -95,14 +107,133 @@ def _attempt(context: Context, tenant_id: str, message: OutboxRow) -> bool:
             stored = db.get_one(OutboxRow, message.id)
             if stored.bundle is None:
                 stored.bundle = _build(db, stored)
-            bundle = stored.bundle
         client = backend_client(context, tenant)
-        response = client.transaction(bundle)
-        _note_delivered(context, tenant_id, message, client, response)
-    except (FhirError, LaunchRefused, ReadBackDiffers) as error:
+        places = _sent(context, tenant, stored, client)
+        _note_delivered(context, tenant_id, message, client, places)
+    except (FhirError, LaunchRefused, ReadBackDiffers, Unreadable, NoWay) as error:
         return _note_failure(context, tenant_id, message, error)
     log.info("delivered", message=message.id, kind=message.kind, attempts=message.attempts)
     return True
+
+
+def _sent(
+    context: Context, tenant: Tenant, message: OutboxRow, client: FhirClient
+) -> tuple[str, ...]:
+    """Where the EHR put what was sent. A way that it claims and then refuses gives place to the
+    next; only of a transaction is it sure that nothing of it is there.
+
+    Raises NoWay, FhirError.
+    """
+    assert message.bundle is not None, "built before"
+    capabilities = capabilities_of(context, client)
+    while True:
+        _choose_way(context, tenant, message, capabilities)
+        if message.way == "resources":
+            return send_one_by_one(client, message.bundle, capabilities)
+        if message.way == "hl7":
+            return (_by_hl7(context, tenant.id, message),)
+        if message.way == "document":
+            with context.database.begin(tenant.id) as db:
+                document = build_document(db, message)
+            return (found_or_made(client, document, capabilities),)
+        try:
+            with context.database.begin(tenant.id) as db:
+                before = _sent_before(db, message)
+            return locations(_transacted(client, message.bundle, before))
+        except (Forbidden, NotSupported):
+            with context.database.begin(tenant.id) as db:
+                row = db.get_one(OutboxRow, message.id)
+                row.ways_refused = [*row.ways_refused, "transaction"]
+                row.way = row.way_why = None
+            message = row
+
+
+def _by_hl7(context: Context, tenant_id: str, message: OutboxRow) -> str:
+    """Hands the message on to the HL7 v2 queue, which sends it until it is answered.
+
+    Raises NoWay for a patient whom no HL7 v2 message can name.
+    """
+    with context.database.begin(tenant_id) as db:
+        tenant = db.get_one(Tenant, tenant_id)
+        patient = db.get_one(PatientRow, message.patient_id)
+        try:
+            if message.kind == "session":
+                session = from_document(
+                    ExerciseSession, db.get_one(SessionRow, message.subject).document or {}
+                )
+                name = load_library()[session.exercise_id].name["en"]
+                row = queue_oru(db, tenant, patient, session, name, context.now())
+            else:
+                row = queue_mdm(db, tenant, patient, build_page(db, message), context.now())
+        except (NoDestination, NoRecordNumber) as error:
+            raise NoWay(f"hl7: {error}") from None
+        return f"{row.message_type} {row.control_id}"
+
+
+def _choose_way(
+    context: Context, tenant: Tenant, message: OutboxRow, capabilities: Capabilities
+) -> None:
+    """Settles `message.way`, once for all its attempts. Raises NoWay."""
+    if message.way is not None:
+        return
+    choice = choose(
+        message.kind,  # type: ignore[arg-type]  # written from a MessageKind
+        capabilities,
+        hl7=[kind for place in hl7_settings(tenant).destinations for kind in place.takes],
+        allowed=tenant.practice.get("write_back", {}).get(message.kind, WAYS),
+        refused=message.ways_refused,
+    )
+    with context.database.begin(tenant.id) as db:
+        row = db.get_one(OutboxRow, message.id)
+        message.way, message.way_why = row.way, row.way_why = choice.way, choice.why
+    if choice.way is None:
+        raise NoWay(choice.why)
+
+
+def _transacted(client: FhirClient, bundle: Resource, before: Resource | None) -> Resource:
+    """The transaction's response. Where an earlier one was sent, what others have added since
+    stays; what they add while we look makes it look again."""
+    if before is None:
+        return client.transaction(bundle)
+    for look in range(1, _LOOKS + 1):
+        try:
+            return client.transaction(merged_bundle(bundle, before, _current(client, bundle)))
+        except Conflict:
+            if look == _LOOKS:
+                raise
+    raise AssertionError("there is a last look")
+
+
+def _current(client: FhirClient, bundle: Resource) -> dict[str, Resource]:
+    """What the EHR holds of the bundle's resources, by fullUrl. Raises Conflict for doubles."""
+    found: dict[str, Resource] = {}
+    for entry in bundle["entry"]:
+        resource = entry["resource"]
+        own = resource["identifier"][0]
+        matches = client.search(
+            resource["resourceType"], {"identifier": f"{own['system']}|{own['value']}"}
+        )
+        for match in matches:
+            if entry["fullUrl"] in found:
+                raise Conflict(f"several {resource['resourceType']} there have our identifier")
+            found[entry["fullUrl"]] = match
+    return found
+
+
+def _sent_before(db: Session, message: OutboxRow) -> Resource | None:
+    """The bundle of the program's version before, if that went as a transaction as well."""
+    if message.kind != "prescription":
+        return None
+    earlier = _previous_row(db, db.get_one(ProgramRow, int(message.subject)))
+    if earlier is None:
+        return None
+    return db.scalar(
+        select(OutboxRow.bundle).where(
+            OutboxRow.kind == "prescription",
+            OutboxRow.subject == str(earlier.id),
+            OutboxRow.way.is_(None) | (OutboxRow.way == "transaction"),
+        )
+    )
 
 
 def _build(db: Session, message: OutboxRow) -> dict[str, Any]:
@@ -152,12 +283,16 @@ def _range_bundle(db: Session, row: RangeTestRow, patient: PatientRow) -> dict[s
 
 
 def _previous_version(db: Session, row: ProgramRow) -> Program | None:
-    earlier = db.scalar(
+    earlier = _previous_row(db, row)
+    return None if earlier is None else from_document(Program, earlier.document)
+
+
+def _previous_row(db: Session, row: ProgramRow) -> ProgramRow | None:
+    return db.scalar(
         select(ProgramRow).where(
             ProgramRow.program_id == row.program_id, ProgramRow.version == row.version - 1
         )
     )
-    return None if earlier is None else from_document(Program, earlier.document)
 
 
 def _careplan_reference(db: Session, row: ProgramRow) -> str | None:
@@ -175,16 +310,18 @@ def _note_delivered(
     tenant_id: str,
     message: OutboxRow,
     client: FhirClient,
-    response: dict[str, Any],
+    places: tuple[str, ...],
 ) -> None:
-    places = locations(response)
-    if message.kind == "prescription":
+    with context.database.begin(tenant_id) as db:
+        way = db.get_one(OutboxRow, message.id).way
+    whole_program = message.kind == "prescription" and way == "transaction"
+    if whole_program:
         _read_back(context, tenant_id, message, client, places)
     with context.database.begin(tenant_id) as db:
         row = db.get_one(OutboxRow, message.id)
         row.status, row.delivered_at, row.leased_until = "delivered", context.now(), None
         row.last_error, row.response = None, {"locations": list(places)}
-        if message.kind == "prescription":
+        if whole_program:
             program = db.get_one(ProgramRow, int(message.subject))
             program.careplan_reference, program.read_back_at = places[0], context.now()
 
@@ -218,7 +355,10 @@ def _note_failure(context: Context, tenant_id: str, message: OutboxRow, error: E
         row = db.get_one(OutboxRow, message.id)
         row.last_error, row.leased_until = str(error)[:500], None
         row.status = "stuck" if stuck else "pending"
-        row.next_attempt_at = _next_attempt(context.now(), message.attempts)
+        row.next_attempt_at = max(
+            next_attempt(context.now(), message.attempts),
+            context.now() + _asked_to_wait(error),
+        )
     log.warning(
         "delivery_failed",
         message=message.id,
@@ -231,7 +371,7 @@ def _note_failure(context: Context, tenant_id: str, message: OutboxRow, error: E
     return stuck
 
 
-def _next_attempt(now: datetime, attempts: int) -> datetime:
-    """Exponential with full jitter, so that messages held back together don't return together."""
-    ceiling = min(_MOST_DELAY_S, _FIRST_DELAY_S * 2 ** (attempts - 1))
-    return now + timedelta(seconds=random.uniform(ceiling / 2, ceiling))
+def _asked_to_wait(error: Exception) -> timedelta:
+    """As the server asks (Retry-After), but never so long that nobody would notice."""
+    asked = error.retry_after_s if isinstance(error, FhirError) else None
+    return min(timedelta(seconds=asked or 0.0), _MOST_ASKED)

@@ -11,15 +11,30 @@ from uuid import uuid4
 import structlog
 from celery import Celery
 from kombu.exceptions import OperationalError
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
+from app.api.bulk import UNDER_WAY
 from app.context import Context
+from app.hl7.outbound import send_due
+from app.hl7.process import erase_due, process_waiting
+from app.jobs.bulk_export import make_export, remove_expired
 from app.jobs.deliver import deliver_due
+from app.jobs.hl7 import destinations_to_send, tenants_to_process
 from app.jobs.measure_range import measure_range_test
+from app.jobs.notify import notify_due, subscriptions_waiting
 from app.jobs.score import score_session
 from app.jobs.send_charges import charges_due, send_charges
 from app.jobs.tally import needs_tally, tally_tenant
-from app.store import ALL_TENANTS, OutboxRow, RangeTestRow, SessionRow, Tenant
+from app.store import (
+    ALL_TENANTS,
+    BulkExportRow,
+    OutboxRow,
+    RangeTestRow,
+    SessionRow,
+    SubscriptionNoticeRow,
+    SubscriptionRow,
+    Tenant,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -27,6 +42,8 @@ DELIVER, SCORE, SWEEP = "homestretch.deliver", "homestretch.score", "homestretch
 TALLY = "homestretch.tally"
 SEND_CHARGES = "homestretch.send_charges"
 MEASURE_RANGE = "homestretch.measure_range"
+EXPORT, NOTIFY = "homestretch.export", "homestretch.notify"
+HL7_PROCESS, HL7_SEND = "homestretch.hl7_process", "homestretch.hl7_send"
 
 # A recording still unmeasured after this long has lost its task (a restart, a dead worker).
 SCORE_LOST_AFTER = timedelta(minutes=10)
@@ -39,7 +56,12 @@ class JobQueue:
         self.celery = celery
 
     def deliver(self, tenant_id: str, patient_id: int) -> None:
+        """What waits about this patient: messages to the EHR, and notices to subscribers."""
         self._send(DELIVER, tenant_id, patient_id)
+        self._send(NOTIFY, tenant_id, patient_id)
+
+    def export(self, tenant_id: str, export_id: str) -> None:
+        self._send(EXPORT, tenant_id, export_id)
 
     def score(self, tenant_id: str, session_id: str) -> None:
         self._send(SCORE, tenant_id, session_id)
@@ -52,6 +74,12 @@ class JobQueue:
 
     def measure_range(self, tenant_id: str, test_id: str) -> None:
         self._send(MEASURE_RANGE, tenant_id, test_id)
+
+    def process_hl7(self, tenant_id: str) -> None:
+        self._send(HL7_PROCESS, tenant_id)
+
+    def send_hl7(self, tenant_id: str, destination: str) -> None:
+        self._send(HL7_SEND, tenant_id, destination)
 
     def _send(self, name: str, *arguments: object) -> None:
         try:
@@ -106,6 +134,23 @@ def make_celery(context: Context) -> Celery:
         if patient_id is not None:
             queue.deliver(tenant_id, patient_id)
 
+    @celery.task(name=NOTIFY, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
+    def _notify(tenant_id: str, patient_id: int) -> None:
+        for subscription_id in subscriptions_waiting(context, tenant_id, patient_id):
+            notify_due(context, tenant_id, subscription_id)
+
+    @celery.task(name=EXPORT, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
+    def _export(tenant_id: str, export_id: str) -> None:
+        make_export(context, tenant_id, export_id)
+
+    @celery.task(name=HL7_PROCESS, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
+    def _process_hl7(tenant_id: str) -> None:
+        process_waiting(context, tenant_id)
+
+    @celery.task(name=HL7_SEND, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
+    def _send_hl7(tenant_id: str, destination: str) -> None:
+        send_due(context, tenant_id, destination)
+
     @celery.task(name=SWEEP, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
     def _sweep() -> None:
         sweep(context, queue)
@@ -114,7 +159,11 @@ def make_celery(context: Context) -> Celery:
 
 
 def sweep(context: Context, queue: JobQueue) -> None:
-    """Enqueues whatever is due: messages to the EHR, unmeasured recordings, months to tally."""
+    """Enqueues whatever is due: messages to the EHR, notices, unmeasured recordings, months to
+    tally, charges, exports, HL7 v2 messages both ways.
+
+    Exports whose time is over are removed at once.
+    """
     now = context.now()
     with context.database.begin(None) as db:
         everywhere = {ALL_TENANTS: True}
@@ -122,6 +171,24 @@ def sweep(context: Context, queue: JobQueue) -> None:
             select(OutboxRow.tenant_id, OutboxRow.patient_id)
             .where(OutboxRow.status == "pending", OutboxRow.next_attempt_at <= now)
             .distinct(),
+            execution_options=everywhere,
+        ).all()
+        notices = db.execute(
+            select(SubscriptionNoticeRow.tenant_id, SubscriptionNoticeRow.patient_id)
+            .join(SubscriptionRow, SubscriptionNoticeRow.subscription_id == SubscriptionRow.id)
+            .where(
+                SubscriptionRow.status == "active",
+                SubscriptionNoticeRow.status == "pending",
+                SubscriptionNoticeRow.next_attempt_at <= now,
+            )
+            .distinct(),
+            execution_options=everywhere,
+        ).all()
+        exports = db.execute(
+            select(BulkExportRow.tenant_id, BulkExportRow.id).where(
+                BulkExportRow.status.in_(UNDER_WAY),
+                or_(BulkExportRow.leased_until.is_(None), BulkExportRow.leased_until <= now),
+            ),
             execution_options=everywhere,
         ).all()
         sessions = db.execute(
@@ -138,8 +205,17 @@ def sweep(context: Context, queue: JobQueue) -> None:
             ),
             execution_options=everywhere,
         ).all()
-    for tenant_id, patient_id in messages:
+        received_by = tenants_to_process(db)
+        destinations = destinations_to_send(db, now)
+    erase_due(context)
+    for tenant_id in received_by:
+        queue.process_hl7(tenant_id)
+    for tenant_id, destination in destinations:
+        queue.send_hl7(tenant_id, destination)
+    for tenant_id, patient_id in {(row[0], row[1]) for row in (*messages, *notices)}:
         queue.deliver(tenant_id, patient_id)
+    for tenant_id, export_id in exports:
+        queue.export(tenant_id, export_id)
     for tenant_id, session_id in sessions:
         queue.score(tenant_id, session_id)
     for tenant in tenants:
@@ -149,3 +225,4 @@ def sweep(context: Context, queue: JobQueue) -> None:
             queue.send_charges(tenant.id)
     for tenant_id, test_id in tests:
         queue.measure_range(tenant_id, test_id)
+    remove_expired(context)

@@ -1,4 +1,4 @@
-"""For those who run the service: liveness and readiness."""
+"""For those who run the service: liveness, readiness, and how the HL7 v2 queues stand."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from flask import Blueprint, Response, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import __version__
+from app.hl7.queues import counts
 from app.sign_in import current_context
 from app.store.upgrade import is_current
 
@@ -28,3 +29,13 @@ def ready() -> tuple[Response, int]:
     if not current:
         return jsonify(status="database needs `homestretch db upgrade`"), 503
     return jsonify(status="ready"), 200
+
+
+@operations.get("/operations/hl7")
+def hl7_queues() -> tuple[Response, int]:
+    """Messages by direction and state, of every health system together: numbers alone."""
+    try:
+        with current_context().database.begin(None) as db:
+            return jsonify(counts(db)), 200
+    except SQLAlchemyError as error:
+        return jsonify(status="database unreachable", error=type(error).__name__), 503

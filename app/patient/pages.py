@@ -17,8 +17,9 @@ from app.sign_in import SignIn
 from app.store import PatientRow, SessionRow
 from rtm.exercises import Exercise, Side, load_library
 from rtm.exercises.drawing import draw
-from rtm.program import PrescribedExercise, Program
+from rtm.program import Dose, PrescribedExercise, Program
 from rtm.session import ExerciseResult, Session
+from vision.coach import cues
 
 _PARTS = ("range", "control", "form", "symmetry", "completeness")
 _SIDES = {"left": "left side", "right": "right side", "bilateral": "both sides"}
@@ -32,6 +33,7 @@ class TodayLine:
     side: Side
     name: str
     steps: tuple[str, ...]
+    dose: Dose
     dose_text: str
     note: str
     done: bool
@@ -63,7 +65,7 @@ class Today:
 
 @dataclass(frozen=True)
 class ResultPage:
-    """One session with its result, if there is one yet."""
+    """One session with its result, if there is one yet; `cues` are what to mind next time."""
 
     row: SessionRow
     day: date
@@ -72,6 +74,7 @@ class ResultPage:
     result: ExerciseResult | None
     plot: dict[str, Any] | None
     parts: tuple[tuple[str, int | None], ...]
+    cues: tuple[str, ...] = ()
 
     @property
     def angle_name(self) -> str:
@@ -81,6 +84,19 @@ class ResultPage:
     @property
     def count_note(self) -> str:
         return "counted" if self.result else "as you told us"
+
+    @property
+    def count_differs_text(self) -> str | None:
+        """Where the coach on the device had counted otherwise."""
+        live = self.row.repetitions_reported
+        if self.session is None or self.result is None or live is None:
+            return None
+        if live == self.session.repetition_count:
+            return None
+        return (
+            f"Your device counted {live} as you went. We looked again at the whole session "
+            f"and counted {self.session.repetition_count}. That is the number we keep."
+        )
 
 
 def read_today(context: Context, sign_in: SignIn) -> Today:
@@ -127,16 +143,18 @@ def read_result(context: Context, sign_in: SignIn, session_id: str) -> ResultPag
         patient = db.get_one(PatientRow, row.patient_id)
     session = stored_session(row)
     result = session.result if session else None
+    exercise = load_library()[row.exercise_id]
     return ResultPage(
         row=row,
         day=row.started_at.astimezone(ZoneInfo(patient.time_zone)).date(),
-        exercise_name=load_library()[row.exercise_id].name["en"],
+        exercise_name=exercise.name["en"],
         session=session,
         result=result,
         plot=row.plot,
         parts=tuple((part, _rounded(getattr(result.score, part))) for part in _PARTS)
         if result
         else (),
+        cues=tuple(cues(result, exercise, "en")) if result else (),
     )
 
 
@@ -151,6 +169,7 @@ def _line(line: PrescribedExercise, done: bool) -> TodayLine:
         side=line.side,
         name=exercise.name["en"],
         steps=exercise.steps["en"],
+        dose=line.dose,
         dose_text=_dose_in_plain_words(line),
         note=line.note,
         done=done,

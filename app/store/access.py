@@ -26,7 +26,10 @@ class LaunchRow(Base):
 class SignInRow(TenantOwned, Base):
     """A browser's sign-in. Only a hash of the cookie's secret is kept.
 
-    `role` is clinician, patient or biller; `token_sealed` is the encrypted token response.
+    `role` is clinician, patient or biller; `token_sealed` is the encrypted token response, empty
+    once the sign-in ended. `not_granted` lists what the EHR did not let us read (see
+    `app.granted`), `ehr_style` its colours. Whoever refreshes the token holds it until
+    `refreshing_until`.
     """
 
     __tablename__ = "sign_in"
@@ -41,3 +44,6 @@ class SignInRow(TenantOwned, Base):
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
+    not_granted: Mapped[list[Any]] = mapped_column(default=list)
+    ehr_style: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    refreshing_until: Mapped[datetime | None]

@@ -36,6 +36,7 @@ class SessionRow(TenantOwned, Base):
     """A session as accepted from the patient, then its result.
 
     `status` goes received → scored, or received → refused with `problem` in plain words.
+    `concluded_at` is when the result was there, `software_version` what measured it.
     """
 
     __tablename__ = "session"
@@ -58,3 +59,5 @@ class SessionRow(TenantOwned, Base):
     problem: Mapped[str | None]
     document: Mapped[dict[str, Any] | None]
     plot: Mapped[dict[str, Any] | None]
+    concluded_at: Mapped[datetime | None] = mapped_column(index=True)
+    software_version: Mapped[str | None]

@@ -28,8 +28,9 @@ class EpisodeRow(TenantOwned, Base):
 class LedgerFactRow(TenantOwned, Base):
     """One fact of `rtm.ledger`; a correction is a further row, never an edit.
 
-    `npi`, `began_at` and `ended_at` repeat those of a time entry with clock times, so that the
-    same minute logged for two patients is found. No entry is longer than `LONGEST_ENTRY`.
+    `npi`, `began_at` and `ended_at` repeat those of a time entry with clock times, also of one
+    that a correction put in place, so that the same minute logged for two patients is found. No
+    entry is longer than `LONGEST_ENTRY`.
     """
 
     __tablename__ = "ledger_fact"

@@ -16,7 +16,8 @@ class OutboxRow(TenantOwned, Base):
 
     `kind` is `prescription`, `session` or `range_test`; `subject` the row it speaks of. `bundle`
     is built from that row at the first attempt, when the references it needs are known, and kept
-    from then on, so that every further attempt sends the same bytes.
+    from then on, so that every further attempt sends the same bytes. So is `way`, how it is sent
+    (`app.write_back`), with the reason for it; `ways_refused` are those that the EHR turned down.
     """
 
     __tablename__ = "outbox"
@@ -35,4 +36,7 @@ class OutboxRow(TenantOwned, Base):
     leased_until: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
     last_error: Mapped[str | None]
+    way: Mapped[str | None]
+    way_why: Mapped[str | None]
+    ways_refused: Mapped[list[Any]] = mapped_column(default=list)
     response: Mapped[dict[str, Any] | None]

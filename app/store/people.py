@@ -5,17 +5,23 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from app.store.base import Base, TenantOwned
 
 
 class PatientRow(TenantOwned, Base):
-    """`demographics` is the document of the value read from FHIR; `billing` what claims need."""
+    """`demographics` is the document of the value read from FHIR; `billing` what claims need.
+
+    `mrn` repeats that of `demographics`, so that a message finds its patient.
+    """
 
     __tablename__ = "patient"
-    __table_args__ = (UniqueConstraint("tenant_id", "fhir_id"),)
+    __table_args__ = (
+        UniqueConstraint("tenant_id", "fhir_id"),
+        Index("ix_patient_mrn", "tenant_id", "mrn"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     fhir_id: Mapped[str]
@@ -25,6 +31,12 @@ class PatientRow(TenantOwned, Base):
     demographics: Mapped[dict[str, Any]] = mapped_column(default=dict)
     billing: Mapped[dict[str, Any]] = mapped_column(default=dict)
     seen_at: Mapped[datetime]
+    mrn: Mapped[str | None]
+
+    @validates("demographics")
+    def _repeat_mrn(self, _key: str, demographics: dict[str, Any]) -> dict[str, Any]:
+        self.mrn = demographics.get("mrn")
+        return demographics
 
 
 class PractitionerRow(TenantOwned, Base):

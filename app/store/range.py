@@ -16,7 +16,8 @@ class RangeTestRow(TenantOwned, Base):
 
     `recordings` are one to three file names; `recordings_sha256` is the digest of their digests
     in order. `side` is None for a movement without sides. `status` goes received → measured, or
-    received → refused with `problem` in plain words.
+    received → refused with `problem` in plain words. `concluded_at` is when the result was there,
+    `software_version` what measured it.
     """
 
     __tablename__ = "range_test"
@@ -33,3 +34,5 @@ class RangeTestRow(TenantOwned, Base):
     status: Mapped[str]
     problem: Mapped[str | None]
     document: Mapped[dict[str, Any] | None]
+    concluded_at: Mapped[datetime | None] = mapped_column(index=True)
+    software_version: Mapped[str | None]

@@ -1,7 +1,8 @@
-"""A health system: its EHR, our client ids there, and its practice data."""
+"""A health system: its EHR, how we are registered there, and its practice data."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -19,6 +20,13 @@ class Tenant(Base):
     payers by payer id; `payer_profiles` gives a payer's profile by payer id; `dft` is its interface
     engine for charges (`host`, `port`, `timeout_s`, and `sending_application`,
     `sending_facility`, `receiving_application`, `receiving_facility` for MSH-3 to MSH-6).
+    `write_back` gives for a kind of message the ways that it may go (`app.write_back`).
+
+    `hl7` is the document of `app.hl7.settings.Hl7Settings`; empty where there is no interface.
+    `client_auth` says for each client how it authenticates, `scopes` what overrules the scopes
+    that the EHR's own description leads to; both as in `app/tenant_settings.schema.json`, with
+    secrets sealed. `frame_ancestors` are the origins that may show us in a frame. `capabilities`
+    is what the last `tenant check` found, at `checked_at`.
     """
 
     __tablename__ = "tenant"
@@ -32,6 +40,12 @@ class Tenant(Base):
     time_zone: Mapped[str]
     billing_fhir_users: Mapped[list[Any]] = mapped_column(default=list)
     practice: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    hl7: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    client_auth: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    scopes: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    frame_ancestors: Mapped[list[Any]] = mapped_column(default=list)
+    capabilities: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    checked_at: Mapped[datetime | None]
 
 
 def tenant_by_iss(session: Session, iss: str) -> Tenant | None:

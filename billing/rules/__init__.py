@@ -5,6 +5,8 @@ A date of service outside every loaded set has no rules: nothing is guessed from
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -105,9 +107,13 @@ class NcciPair:
 
 @dataclass(frozen=True)
 class RuleSet:
-    """All rules for dates of service from `valid_from` to `valid_to`, both included."""
+    """All rules for dates of service from `valid_from` to `valid_to`, both included.
+
+    `sha256` is that of the file's content as JSON with sorted keys: the version that was used.
+    """
 
     id: str
+    sha256: str
     valid_from: date
     valid_to: date
     period_days: int
@@ -208,6 +214,7 @@ def _rule_set(name: str, document: dict[str, Any]) -> RuleSet:
         raise InvalidRules(f"{name}: valid_to lies before valid_from")
     return RuleSet(
         id=document["id"],
+        sha256=hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest(),
         valid_from=valid_from,
         valid_to=valid_to,
         period_days=document["period_days"],

@@ -75,6 +75,13 @@ def parse_scopes(scope: str) -> tuple[tuple[str, str, str], ...]:
     return tuple(parsed)
 
 
+def v1_part(scope: str) -> str:
+    """`scope` without the resource scopes that an older server does not understand."""
+    return " ".join(
+        part for part in scope.split() if not parse_scopes(part) or part.rpartition(".")[2] in _V1
+    )
+
+
 def covered(scope: str, registered: str) -> str:
     """The parts of `scope` that the `registered` scopes allow, in their order.
 

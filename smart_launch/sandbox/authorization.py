@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, cast
 from uuid import uuid4
 
+import flask
 from authlib.integrations.flask_oauth2 import AuthorizationServer
-from authlib.oauth2.rfc6749 import InvalidClientError, InvalidGrantError, TokenMixin, grants
+from authlib.oauth2.rfc6749 import (
+    InvalidClientError,
+    InvalidGrantError,
+    InvalidRequestError,
+    TokenMixin,
+    grants,
+)
+from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from authlib.oauth2.rfc7636 import CodeChallenge
+from authlib.oauth2.rfc7662 import IntrospectionEndpoint
+from authlib.oauth2.rfc9207 import IssuerParameter
 from authlib.oidc.core import AuthorizationCodeMixin as OpenIDCodeMixin
 from authlib.oidc.core import OpenIDCode, UserInfo
 from flask import Flask
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet, RSAKey
-from sqlalchemy import CursorResult, Engine, Update, delete, select, update
+from sqlalchemy import CursorResult, Engine, Update, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -36,17 +47,22 @@ _LONGEST_ASSERTION_S = 360
 _PERSONAL_METHODS = [
     "none",
     "client_secret_basic",
+    "client_secret_post",
     JWTBearerClientAssertion.CLIENT_AUTH_METHOD,
 ]
 
 
 @dataclass(frozen=True)
 class GrantUser:
-    """Who signed in, in which context. `family` ties the tokens of this sign-in together."""
+    """Who signed in, in which context, for which FHIR API (`audience`).
+
+    `family` ties the tokens of this sign-in together.
+    """
 
     fhir_user: str
     patient: str | None
     encounter: str | None
+    audience: str
     family: str = field(default_factory=lambda: str(uuid4()))
 
     def get_user_id(self) -> str:
@@ -118,13 +134,17 @@ class SmartAuthorization:
             "refresh_token": 3600,
             "client_credentials": 300,
         }
+        app.config["OAUTH2_ACCESS_TOKEN_GENERATOR"] = self._new_access_token
         self.server.init_app(app, query_client=self.clients.get, save_token=self._save_token)
         self.server.register_grant(
             _bound(_CodeGrant, self),
-            [CodeChallenge(required=True), _IdToken(self), _LaunchContext()],
+            [CodeChallenge(required=True), _IdToken(self), _LaunchContext(self.config)],
         )
-        self.server.register_grant(_bound(_RefreshGrant, self), [_LaunchContext()])
+        self.server.register_grant(_bound(_RefreshGrant, self), [_LaunchContext(self.config)])
         self.server.register_grant(_BackendGrant)
+        for endpoint in (_Revocation, _Introspection):
+            self.server.register_endpoint(_bound(endpoint, self))
+        self.server.register_extension(_Issuer(self.config.issuer))
         self.server.register_client_auth_method(
             JWTBearerClientAssertion.CLIENT_AUTH_METHOD, _Assertion(self)
         )
@@ -135,7 +155,16 @@ class SmartAuthorization:
             row = db.get(TokenRow, access_token)
         if row is None or _Token(row).is_revoked() or _Token(row).is_expired():
             return None
+        if row.audience != self.config.fhir_base:
+            return None
         return Grant(parse_scopes(row.scope), row.patient, row.fhir_user)
+
+    def token_named(self, token: str) -> _Token | None:
+        """By its access or its refresh token."""
+        named = or_(TokenRow.access_token == token, TokenRow.refresh_token == token)
+        with Session(self.engine) as db:
+            row = db.scalar(select(TokenRow).where(named))
+        return None if row is None else _Token(row)
 
     def claim(self, statement: Update) -> bool:
         """Whether `statement` changed a row: of several at once, only one can."""
@@ -146,6 +175,19 @@ class SmartAuthorization:
         """A code or refresh token came back: whoever holds its tokens loses them (RFC 9700)."""
         with Session(self.engine) as db, db.begin():
             db.execute(update(TokenRow).where(TokenRow.family == family).values(revoked=True))
+
+    def expire_tokens(self) -> int:
+        """Ends every access token at once, as a restarted server may; how many ended."""
+        with Session(self.engine) as db, db.begin():
+            ended = db.execute(update(TokenRow).values(expires_in=0, issued_at=0))
+            return cast("CursorResult[Any]", ended).rowcount
+
+    def rotate_key(self) -> str:
+        """A new key for the id_tokens; the old one is not published any more. Its `kid`."""
+        with Session(self.engine) as db, db.begin():
+            db.execute(delete(KeyRow))
+        self.key = self._signing_key()
+        return str(self.key.kid)
 
     def _save_token(self, token: dict[str, Any], request: Any) -> None:
         user = request.user
@@ -160,10 +202,41 @@ class SmartAuthorization:
                     patient=user.patient if user else None,
                     encounter=user.encounter if user else None,
                     family=user.family if user else str(uuid4()),
+                    audience=user.audience if user else self._asked_audience(),
                     issued_at=time.time(),
                     expires_in=token["expires_in"],
                 )
             )
+
+    def _new_access_token(self, client: Client, grant_type: str, user: Any, scope: str) -> str:
+        """Opaque for the FHIR API here; a JWT for another, which can't look into our database."""
+        audience = user.audience if user else self._asked_audience()
+        if audience == self.config.fhir_base:
+            return secrets.token_urlsafe(32)
+        lifetimes = flask.current_app.config["OAUTH2_TOKEN_EXPIRES_IN"]
+        now = int(time.time())
+        claims = {
+            "iss": self.config.issuer,
+            "aud": audience,
+            "sub": user.fhir_user if user else client.client_id,
+            "client_id": client.client_id,
+            "scope": scope or "",
+            "iat": now,
+            "exp": now + lifetimes[grant_type],
+            "jti": str(uuid4()),
+        }
+        if user:
+            claims["fhirUser"] = f"{self.config.fhir_base}/{user.fhir_user}"
+            if user.patient:
+                claims["patient"] = user.patient
+        return jwt.encode({"alg": "RS256", "typ": "at+jwt", "kid": self.key.kid}, claims, self.key)
+
+    def _asked_audience(self) -> str:
+        """Of a client without a user: its `resource` (RFC 8707), else the FHIR API here."""
+        audience = flask.request.form.get("resource", self.config.fhir_base).rstrip("/")
+        if not self.config.serves(audience):
+            raise InvalidRequestError("resource names no FHIR API of this server")
+        return audience
 
     def _signing_key(self) -> RSAKey:
         with Session(self.engine) as db, db.begin():
@@ -198,6 +271,7 @@ class _CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc]
                     auth_time=int(time.time()),
                     expires_at=time.time() + _CODE_LIFETIME_S,
                     family=user.family,
+                    audience=user.audience,
                 )
             )
 
@@ -220,7 +294,7 @@ class _CodeGrant(grants.AuthorizationCodeGrant):  # type: ignore[misc]
 
     def authenticate_user(self, authorization_code: _Code) -> GrantUser:
         row = authorization_code.row
-        return GrantUser(row.fhir_user, row.patient, row.encounter, row.family)
+        return GrantUser(row.fhir_user, row.patient, row.encounter, row.audience, row.family)
 
     def generate_token(self, **options: Any) -> dict[str, Any]:
         """A refresh token is for those who asked to stay (SMART 2.2, 3.3)."""
@@ -244,7 +318,7 @@ class _RefreshGrant(grants.RefreshTokenGrant):  # type: ignore[misc]
 
     def authenticate_user(self, credential: _Token) -> GrantUser:
         row = credential.row
-        return GrantUser(row.fhir_user or "", row.patient, row.encounter, row.family)
+        return GrantUser(row.fhir_user or "", row.patient, row.encounter, row.audience, row.family)
 
     def issue_token(self, user: GrantUser, refresh_token: _Token) -> dict[str, Any]:
         """The old token ends before the new one is made: of two requests at once, one wins."""
@@ -294,6 +368,9 @@ class _IdToken(OpenIDCode):  # type: ignore[misc]
 class _LaunchContext:
     """Adds the launch context to the token response (SMART 2.2, 2.1.5)."""
 
+    def __init__(self, config: SandboxConfig) -> None:
+        self._config = config
+
     def __call__(self, grant: Any) -> None:
         grant.register_hook("after_create_token_response", self._add)
 
@@ -305,6 +382,53 @@ class _LaunchContext:
         if user.encounter:
             token["encounter"] = user.encounter
         token["need_patient_banner"] = True
+        token["smart_style_url"] = f"{self._config.base_url}/sandbox-static/smart-style.json"
+
+
+class _Revocation(RevocationEndpoint):  # type: ignore[misc]
+    """Either token of a sign-in ends all of them."""
+
+    CLIENT_AUTH_METHODS: ClassVar = _PERSONAL_METHODS
+    authorization: SmartAuthorization
+
+    def query_token(self, token_string: str, token_type_hint: str | None) -> _Token | None:
+        return self.authorization.token_named(token_string)
+
+    def revoke_token(self, token: _Token, request: Any) -> None:
+        self.authorization.end_sign_in(token.row.family)
+
+
+class _Introspection(IntrospectionEndpoint):  # type: ignore[misc]
+    CLIENT_AUTH_METHODS: ClassVar = _PERSONAL_METHODS
+    authorization: SmartAuthorization
+
+    def query_token(self, token_string: str, token_type_hint: str | None) -> _Token | None:
+        return self.authorization.token_named(token_string)
+
+    def check_permission(self, token: _Token, client: Client, request: Any) -> bool:
+        return token.check_client(client)
+
+    def introspect_token(self, token: _Token) -> dict[str, Any]:
+        row = token.row
+        context = {"patient": row.patient, "fhirUser": row.fhir_user}
+        return {
+            "active": True,
+            "scope": row.scope,
+            "client_id": row.client_id,
+            "iss": self.authorization.config.issuer,
+            "exp": int(row.issued_at + row.expires_in),
+            **{name: value for name, value in context.items() if value},
+        }
+
+
+class _Issuer(IssuerParameter):  # type: ignore[misc]
+    """Answers of the authorization endpoint say whose they are (RFC 9207)."""
+
+    def __init__(self, issuer: str) -> None:
+        self._issuer = issuer
+
+    def get_issuer(self) -> str:
+        return self._issuer
 
 
 class _Assertion(JWTBearerClientAssertion):  # type: ignore[misc]
@@ -344,7 +468,8 @@ class _Assertion(JWTBearerClientAssertion):  # type: ignore[misc]
             if client.jwks is not None:
                 return KeySet.import_key_set({"keys": list(client.jwks["keys"])})
             if client.jwks_uri is not None:
-                return KeySet.import_key_set({"keys": list(get_json(client.jwks_uri)["keys"])})
+                published = get_json(client.jwks_uri, iss=client.jwks_uri)
+                return KeySet.import_key_set({"keys": list(published["keys"])})
         except (NoAnswer, JoseError, KeyError, TypeError, ValueError) as error:
             raise InvalidClientError(
                 description=f"The client's keys can't be read: {error}."

@@ -7,20 +7,14 @@ from typing import Any
 from smart_launch.sandbox.config import SandboxConfig
 from smart_launch.sandbox.search import RESOURCE_TYPES, search_parameters
 
-_INTERACTIONS = (
-    "read",
-    "vread",
-    "create",
-    "update",
-    "delete",
-    "history-instance",
-    "search-type",
-)
+_V1_SCOPES = ("patient/*.read", "user/*.read", "system/*.read", "system/*.write")
+_V2_SCOPES = ("patient/*.rs", "user/*.rs", "system/*.cruds")
 _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
 
 def capability_statement(config: SandboxConfig) -> dict[str, Any]:
     """An R4 CapabilityStatement with the SMART security extension."""
+    kind = config.kind
     return {
         "resourceType": "CapabilityStatement",
         "status": "active",
@@ -60,12 +54,12 @@ def capability_statement(config: SandboxConfig) -> dict[str, Any]:
                 "resource": [
                     {
                         "type": name,
-                        "interaction": [{"code": code} for code in _INTERACTIONS],
+                        "interaction": [{"code": code} for code in kind.interactions(name)],
                         "versioning": "versioned-update",
                         "readHistory": True,
-                        "conditionalCreate": True,
-                        "conditionalUpdate": True,
-                        "updateCreate": True,
+                        "conditionalCreate": kind.conditional_create,
+                        "conditionalUpdate": kind.conditional_create,
+                        "updateCreate": kind.updates is None,
                         "searchParam": [
                             {"name": parameter, "type": kind}
                             for parameter, kind in search_parameters(name).items()
@@ -73,7 +67,7 @@ def capability_statement(config: SandboxConfig) -> dict[str, Any]:
                     }
                     for name in RESOURCE_TYPES
                 ],
-                "interaction": [{"code": "transaction"}],
+                **({"interaction": [{"code": "transaction"}]} if kind.transaction else {}),
             }
         ],
     }
@@ -86,9 +80,13 @@ def smart_configuration(config: SandboxConfig) -> dict[str, Any]:
         "jwks_uri": f"{config.base_url}/auth/jwks",
         "authorization_endpoint": f"{config.base_url}/auth/authorize",
         "token_endpoint": f"{config.base_url}/auth/token",
+        "revocation_endpoint": f"{config.base_url}/auth/revoke",
+        "introspection_endpoint": f"{config.base_url}/auth/introspect",
+        "authorization_response_iss_parameter_supported": True,
         "token_endpoint_auth_methods_supported": [
             "none",
             "client_secret_basic",
+            "client_secret_post",
             "private_key_jwt",
         ],
         "token_endpoint_auth_signing_alg_values_supported": ["RS384", "ES384"],
@@ -101,9 +99,7 @@ def smart_configuration(config: SandboxConfig) -> dict[str, Any]:
             "launch",
             "launch/patient",
             "offline_access",
-            "patient/*.rs",
-            "user/*.rs",
-            "system/*.cruds",
+            *(_V1_SCOPES if config.v1_scopes_only else _V2_SCOPES),
         ],
         "capabilities": [
             "launch-ehr",
@@ -119,7 +115,8 @@ def smart_configuration(config: SandboxConfig) -> dict[str, Any]:
             "permission-user",
             "permission-offline",
             "permission-v1",
-            "permission-v2",
+            *(() if config.v1_scopes_only else ("permission-v2",)),
             "context-banner",
+            "context-style",
         ],
     }

@@ -11,7 +11,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import JSON, DateTime, TypeDecorator
 
 # Counts changes to the tables of sign-ins, which live for hours and are made anew after one.
-_SIGN_IN_SCHEMA = 2
+_SIGN_IN_SCHEMA = 3
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -73,7 +73,10 @@ class LaunchRow(Base):
 
 
 class CodeRow(Base):
-    """An authorization code and what it stands for; `family` will tie its tokens to it."""
+    """An authorization code and what it stands for; `family` will tie its tokens to it.
+
+    `audience` is the FHIR API that the tokens are for.
+    """
 
     __tablename__ = "authorization_code"
 
@@ -90,6 +93,7 @@ class CodeRow(Base):
     auth_time: Mapped[int]
     expires_at: Mapped[float]
     family: Mapped[str]
+    audience: Mapped[str]
     used: Mapped[bool] = mapped_column(default=False)
 
 
@@ -106,6 +110,7 @@ class TokenRow(Base):
     patient: Mapped[str | None]
     encounter: Mapped[str | None]
     family: Mapped[str] = mapped_column(index=True)
+    audience: Mapped[str]
     issued_at: Mapped[float]
     expires_in: Mapped[int]
     revoked: Mapped[bool] = mapped_column(default=False)

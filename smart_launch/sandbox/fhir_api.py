@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from ipaddress import ip_address
-from threading import Lock
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,7 +13,8 @@ from werkzeug.exceptions import HTTPException
 from smart_launch.sandbox.access import Grant
 from smart_launch.sandbox.authorization import SmartAuthorization
 from smart_launch.sandbox.capability import capability_statement, smart_configuration
-from smart_launch.sandbox.outcome import FhirProblem, operation_outcome
+from smart_launch.sandbox.faults import fail_on_request
+from smart_launch.sandbox.outcome import FhirProblem, fhir_json, operation_outcome
 from smart_launch.sandbox.search import Criteria
 from smart_launch.sandbox.store import FhirStore
 from smart_launch.sandbox.validation import is_resource_type, validate
@@ -31,20 +30,22 @@ _log = logging.getLogger(__name__)
 
 
 def fhir_blueprint(authorization: SmartAuthorization, store: FhirStore) -> Blueprint:
-    """The API under `/fhir`. With `faults`, `POST /fhir/_faults` makes it fail for tests."""
+    """The API under `/fhir`, as the profile has it; with `faults`, it can be made to fail."""
     api = Blueprint("fhir", __name__, url_prefix="/fhir")
     config = authorization.config
+    profile = config.kind
     _answer_errors_as_outcomes(api)
-    if config.faults:
-        _fail_on_request(api)
 
     @api.before_request
     def _limit() -> None:
         request.max_content_length = MOST_BYTES
 
+    if config.faults:
+        fail_on_request(api, authorization)
+
     @api.get("/metadata")
     def _metadata() -> Response:
-        return _json(capability_statement(config))
+        return fhir_json(capability_statement(config))
 
     @api.get("/.well-known/smart-configuration")
     def _smart_configuration() -> Response:
@@ -53,16 +54,19 @@ def fhir_blueprint(authorization: SmartAuthorization, store: FhirStore) -> Bluep
     @api.post("")
     def _transaction() -> Response:
         grant = _grant(authorization)
+        if not profile.transaction:
+            raise FhirProblem(405, "not-supported", "transactions are not supported here")
         bundle = validate(_body(), "Bundle")
         if bundle.get("type") != "transaction":
             raise FhirProblem(400, "not-supported", "only transaction Bundles are supported here")
-        return _json(store.transaction(grant, bundle))
+        return fhir_json(store.transaction(grant, bundle))
 
     @api.get("/<resource_type>")
     def _search(resource_type: str) -> Response:
         grant = _grant(authorization)
         _require_type(resource_type)
         parameters = tuple((k, v) for k, v in request.args.items(multi=True))
+        profile.check_search(resource_type, {name.partition(":")[0] for name, _ in parameters})
         count = min(_whole_number("_count", 50, least=1), _MOST_PER_PAGE)
         offset = _whole_number("_offset", 0, least=0)
         page = store.search(grant, Criteria(resource_type, parameters), offset, count)
@@ -78,15 +82,17 @@ def fhir_blueprint(authorization: SmartAuthorization, store: FhirStore) -> Bluep
             }
             for resource in page.resources
         ]
-        return _json(_bundle("searchset", entries, total=page.total, link=links))
+        return fhir_json(_bundle("searchset", entries, total=page.total, link=links))
 
     @api.post("/<resource_type>")
     def _create(resource_type: str) -> Response:
         grant = _grant(authorization)
         _require_type(resource_type)
+        profile.check_create(resource_type)
         resource = validate(_body(), resource_type)
-        stored = store.create(grant, resource, request.headers.get("If-None-Exist"))
-        return _written(stored, config.fhir_base)
+        condition = request.headers.get("If-None-Exist") if profile.conditional_create else None
+        stored = store.create(grant, resource, condition)
+        return _written(stored, config.fhir_base, with_resource=profile.answers_with_resource)
 
     @api.get("/<resource_type>/<id_>")
     def _read(resource_type: str, id_: str) -> Response:
@@ -101,19 +107,22 @@ def fhir_blueprint(authorization: SmartAuthorization, store: FhirStore) -> Bluep
     def _history(resource_type: str, id_: str) -> Response:
         versions = store.history(_grant(authorization), resource_type, id_)
         entries = [_history_entry(config.fhir_base, version) for version in versions]
-        return _json(_bundle("history", entries, total=len(entries)))
+        return fhir_json(_bundle("history", entries, total=len(entries)))
 
     @api.put("/<resource_type>/<id_>")
     def _update(resource_type: str, id_: str) -> Response:
         grant = _grant(authorization)
         _require_type(resource_type)
+        profile.check_update(resource_type)
         resource = validate(_body(), resource_type)
         version = read_etag(request.headers.get("If-Match"))
-        return _written(store.update(grant, resource, id_, version), config.fhir_base)
+        stored = store.update(grant, resource, id_, version)
+        return _written(stored, config.fhir_base, with_resource=profile.answers_with_resource)
 
     @api.delete("/<resource_type>/<id_>")
     def _delete(resource_type: str, id_: str) -> Response:
         grant = _grant(authorization)
+        profile.check_update(resource_type)
         version = read_etag(request.headers.get("If-Match"))
         deleted = store.delete(grant, resource_type, id_, version)
         return Response(status=204, headers={"ETag": f'W/"{deleted.version}"'})
@@ -128,7 +137,7 @@ def fhir_blueprint(authorization: SmartAuthorization, store: FhirStore) -> Bluep
 def _answer_errors_as_outcomes(api: Blueprint) -> None:
     @api.errorhandler(FhirProblem)
     def _problem(problem: FhirProblem) -> Response:
-        response = _json(operation_outcome(problem.issues), problem.status)
+        response = fhir_json(operation_outcome(problem.issues), problem.status)
         if problem.status == 401:
             response.headers["WWW-Authenticate"] = "Bearer"
         return response
@@ -137,44 +146,12 @@ def _answer_errors_as_outcomes(api: Blueprint) -> None:
     def _http(error: HTTPException) -> Response:
         code = "too-long" if error.code == 413 else "processing"
         outcome = operation_outcome([(code, str(error.description), ())])
-        return _json(outcome, error.code or 500)
+        return fhir_json(outcome, error.code or 500)
 
     @api.errorhandler(Exception)
     def _unexpected(error: Exception) -> Response:
         _log.exception("a FHIR request failed")
-        return _json(operation_outcome([("exception", "the server failed", ())]), 500)
-
-
-def _fail_on_request(api: Blueprint) -> None:
-    """Lets a test on this machine have the next requests fail."""
-    faults = {"status": 500, "left": 0}
-    lock = Lock()
-
-    @api.before_request
-    def _fail_on_purpose() -> Response | None:
-        if request.path.endswith(("/_faults", "smart-configuration")):
-            return None
-        with lock:
-            if faults["left"] == 0:
-                return None
-            faults["left"] -= 1
-        outcome = operation_outcome([("exception", "a failure made on purpose", ())])
-        return _json(outcome, faults["status"])
-
-    @api.post("/_faults")
-    def _plan_faults() -> Response:
-        if not ip_address(request.remote_addr or "0.0.0.0").is_loopback:
-            raise FhirProblem(403, "forbidden", "failures can be planned from this machine only")
-        plan = _body()
-        try:
-            status, count = int(plan["status"]), int(plan["count"])
-        except (KeyError, TypeError, ValueError):
-            raise FhirProblem(400, "invalid", "status and count are needed, as numbers") from None
-        if not 400 <= status <= 599 or count < 0:
-            raise FhirProblem(400, "invalid", "status must be 400–599, and count not negative")
-        with lock:
-            faults.update(status=status, left=count)
-        return _json(dict(faults))
+        return fhir_json(operation_outcome([("exception", "the server failed", ())]), 500)
 
 
 def _grant(authorization: SmartAuthorization) -> Grant:
@@ -238,19 +215,17 @@ def _history_entry(base: str, version: Stored) -> dict[str, Any]:
     }
 
 
-def _json(document: Any, status: int = 200) -> Response:
-    return Response(json.dumps(document), status, mimetype="application/fhir+json")
-
-
 def _versioned(stored: Stored) -> Response:
-    response = _json(stored.resource)
+    response = fhir_json(stored.resource)
     response.headers["ETag"] = f'W/"{stored.version}"'
     response.last_modified = stored.updated
     return response
 
 
-def _written(stored: Stored, base: str) -> Response:
+def _written(stored: Stored, base: str, *, with_resource: bool) -> Response:
     response = _versioned(stored)
+    if not with_resource:
+        response.set_data(b"")
     response.status_code = 201 if stored.created else 200
     response.headers["Location"] = f"{base}/{stored.reference}/_history/{stored.version}"
     return response

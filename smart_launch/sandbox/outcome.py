@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any, Self
+
+from flask import Response
 
 # Issue type (a code of R4's issue-type), diagnostics, FHIRPath expressions.
 Issue = tuple[str, str, tuple[str, ...]]
@@ -39,3 +42,8 @@ def operation_outcome(issues: Sequence[Issue]) -> dict[str, Any]:
             for code, diagnostics, expressions in issues
         ],
     }
+
+
+def fhir_json(document: Any, status: int = 200) -> Response:
+    """`document` as an answer of the FHIR API."""
+    return Response(json.dumps(document), status, mimetype="application/fhir+json")

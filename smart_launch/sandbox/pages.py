@@ -95,9 +95,21 @@ def pages_blueprint(authorization: SmartAuthorization, store: FhirStore) -> Blue
         answer.headers["Cache-Control"] = "no-store"
         return answer
 
+    @pages.post("/auth/revoke")
+    def revoke() -> Response:
+        answer: Response = server.create_endpoint_response("revocation")
+        return answer
+
+    @pages.post("/auth/introspect")
+    def introspect() -> Response:
+        answer: Response = server.create_endpoint_response("introspection")
+        answer.headers["Cache-Control"] = "no-store"
+        return answer
+
     @pages.route("/auth/authorize", methods=["GET", "POST"])
     def authorize() -> Response | str | tuple[str, int]:
-        if request.args.get("aud", "").rstrip("/") != config.fhir_base:
+        audience = request.args.get("aud", "").rstrip("/")
+        if not config.serves(audience):
             abort(400, "aud must be this server's FHIR base URL")
         if request.args.get("code_challenge_method") != "S256" or not request.args.get(
             "code_challenge"
@@ -114,13 +126,13 @@ def pages_blueprint(authorization: SmartAuthorization, store: FhirStore) -> Blue
         if "launch" in request.args:
             if "launch" not in scopes:
                 abort(400, "this client may not be launched from the EHR with these scopes")
-            user = _launched(authorization, request.args["launch"])
+            user = _launched(authorization, request.args["launch"], audience)
         elif request.method == "GET":
-            return _sign_in_page(store, client, None)
+            return _sign_in_page(store, client, scopes, None)
         elif not request.form.get("cancel"):
             if not secrets.compare_digest(request.form.get("pin", "").encode(), PIN.encode()):
-                return _sign_in_page(store, client, "The PIN is not right.")
-            user = _signed_in(store, client, "launch/patient" in scopes)
+                return _sign_in_page(store, client, scopes, "The PIN is not right.")
+            user = _signed_in(store, client, "launch/patient" in scopes, audience)
         # Without a user, Authlib sends `access_denied` back to the app.
         done: Response = server.create_authorization_response(grant_user=user, grant=grant)
         return done
@@ -148,28 +160,39 @@ def _encounter_under_way(store: FhirStore, patient: str) -> str | None:
     return found[0]["id"] if found else None
 
 
-def _launched(authorization: SmartAuthorization, launch_id: str) -> GrantUser:
+def _launched(authorization: SmartAuthorization, launch_id: str, audience: str) -> GrantUser:
     """The context of a `launch`, which is used up. Aborts with 400 for any other."""
     with Session(authorization.engine) as db, db.begin():
         row = db.get(LaunchRow, launch_id)
         if row is None or row.expires_at < time.time():
             abort(400, "this launch is unknown, used or expired; launch again from the EHR")
         db.delete(row)
-        return GrantUser(row.fhir_user, row.patient, row.encounter)
+        return GrantUser(row.fhir_user, row.patient, row.encounter, audience)
 
 
-def _signed_in(store: FhirStore, client: Client, with_patient: bool) -> GrantUser:
-    """The person in the form; a patient is the context of its own launch if that was asked."""
+def _signed_in(store: FhirStore, client: Client, with_patient: bool, audience: str) -> GrantUser:
+    """The person in the form; the context, if asked for, is the patient or whom one chose."""
     kind = _kind(client)
     person = _chosen(store, kind, "person")["id"]
-    context = person if kind == "Patient" and with_patient else None
-    return GrantUser(f"{kind}/{person}", context, None)
+    context = None
+    if with_patient:
+        context = person if kind == "Patient" else _chosen(store, "Patient", "patient")["id"]
+    return GrantUser(f"{kind}/{person}", context, None, audience)
 
 
-def _sign_in_page(store: FhirStore, client: Client, problem: str | None) -> str | tuple[str, int]:
+def _sign_in_page(
+    store: FhirStore, client: Client, scopes: list[str], problem: str | None
+) -> str | tuple[str, int]:
     kind = _kind(client)
-    people = _people(store, kind)
-    page = render_template("sign_in.html", people=people, kind=kind, problem=problem, pin=PIN)
+    chooses = kind == "Practitioner" and "launch/patient" in scopes
+    page = render_template(
+        "sign_in.html",
+        people=_people(store, kind),
+        patients=_people(store, "Patient") if chooses else [],
+        kind=kind,
+        problem=problem,
+        pin=PIN,
+    )
     return (page, 401) if problem else page
 
 

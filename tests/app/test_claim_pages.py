@@ -89,6 +89,8 @@ def test_the_months_claims_are_listed_with_their_states_and_filtered(world: Worl
         ("/claim/HS-9", 404),
         ("/patient/999999", 404),
         ("/file/999999", 404),
+        (f"/file/{2**70}", 404),  # no column holds it
+        (f"/patient/{2**70}", 404),
     ],
 )
 def test_what_is_not_there_is_told(world: World, path: str, status: int) -> None:

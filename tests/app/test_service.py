@@ -21,6 +21,7 @@ from app.demo.browser import Browser, DemoFailed, wait_for
 from app.demo.history import STORIES, history_month, write_history
 from app.ehr import backend_client
 from app.jobs.deliver import deliver_due
+from app.sessions import stored_session
 from app.store import (
     ClaimLineRow,
     LedgerFactRow,
@@ -30,14 +31,17 @@ from app.store import (
     SessionRow,
     Tenant,
 )
+from rtm.exercises import load_library
 from tests.billing.x12_validators import x12_errors
 from tests.conftest import World
 from tests.fhir.r4 import r4_issues
 from tests.vision.figure import cycles, figure
+from vision.coach import cues
 from vision.series_files import write_npz
 
 PATIENT = "samuel-brandt"
 SHOULDER = ("shoulder_pain", "motion_strength")
+ELBOW_FLEXION = Path(__file__).parent.parent / "vision/data/elbow_flexion.npz"
 
 
 def count(world: World, row: type, *where: object) -> int:
@@ -262,6 +266,34 @@ def test_delivering_again_changes_nothing_at_the_ehr(make_world: Callable[..., W
     assert len(list(client.search("CarePlan", {"patient": PATIENT}))) == 1
 
 
+def test_what_others_wrote_into_the_plan_survives_the_next_version(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(worker=False)
+    sign_program(world)
+    patient_id = one(world, OutboxRow).patient_id  # type: ignore[attr-defined]
+    deliver_due(world.context, world.tenant_id, patient_id)
+    with world.context.database.begin(None) as db:
+        tenant = db.get_one(Tenant, world.tenant_id)
+    client = backend_client(world.context, tenant)
+    (plan,) = client.search("CarePlan", {"patient": PATIENT})
+    note = {"text": "Discussed with the family."}
+    pathway = {"url": "https://ehr.example/pathway", "valueDecimal": 1.5}
+    client.change(
+        f"CarePlan/{plan['id']}",
+        lambda found: {**found, "note": [note], "extension": [*found["extension"], pathway]},
+    )
+    browser, page = open_program(world)
+    browser.submit(page, {"lines-0-sets": "5"})
+    deliver_due(world.context, world.tenant_id, patient_id)
+    (again,) = client.search("CarePlan", {"patient": PATIENT})
+    assert again["id"] == plan["id"]
+    assert again["note"] == [note]
+    assert pathway in again["extension"]
+    assert count(world, ProgramRow, ProgramRow.read_back_at.is_not(None)) == 2
+    assert count(world, OutboxRow, OutboxRow.status == "delivered") == 2
+
+
 def test_a_message_that_the_ehr_rejects_waits_for_a_person(
     make_world: Callable[..., World],
 ) -> None:
@@ -298,6 +330,19 @@ def test_a_session_is_scored_sent_to_the_ehr_and_counted(world: World, tmp_path:
     shown = patient.get(page.url).text
     assert "data-angle-plot" in shown
     assert ">3<" in shown.replace("\n", "")
+
+
+def test_the_patient_is_told_what_to_mind_next_time(world: World, tmp_path: Path) -> None:
+    sign_program(world)
+    patient = walk.sign_in_patient(world.places, world.tenant_id, PATIENT)
+    page = upload(patient, world, ELBOW_FLEXION, "elbow_flexion")
+    assert result_of(patient, page)["status"] == "scored"
+    result = stored_session(one(world, SessionRow)).result  # type: ignore[union-attr,arg-type]
+    assert result is not None
+    told = cues(result, load_library()["elbow_flexion"], "en")
+    shown = patient.get(page.url).text
+    assert told
+    assert all(f"<li>{cue}</li>" in shown for cue in told)
 
 
 def test_a_session_sent_twice_is_one_session(world: World, tmp_path: Path) -> None:
@@ -439,7 +484,9 @@ def test_the_timers_interval_counts_once_however_often_it_is_sent(
     browser = start_monitoring(world)
     token = _csrf(browser.get(f"{world.places.app}/chart").text)
     end = world.context.now()
+    patient = one(world, PatientRow)
     body = {
+        "patient": patient.id,  # type: ignore[attr-defined]
         "interval_id": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
         "start": (end - timedelta(seconds=60)).isoformat(),
         "end": end.isoformat(),
@@ -449,7 +496,12 @@ def test_the_timers_interval_counts_once_however_often_it_is_sent(
         answer = browser._http.post(url, json=body, headers={"X-CSRFToken": token}, timeout=10)
         assert answer.status_code == 200
     assert count(world, LedgerFactRow, LedgerFactRow.kind == "time_entry") == 1
-    for broken in ({}, {**body, "start": body["end"]}, {**body, "end": "later"}):
+    for broken in (
+        {},
+        {**body, "start": body["end"]},
+        {**body, "end": "later"},
+        {**body, "patient": None},
+    ):
         answer = browser._http.post(url, json=broken, headers={"X-CSRFToken": token}, timeout=10)
         assert answer.status_code == 422
 

@@ -9,6 +9,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from kombu import Connection
@@ -18,10 +19,20 @@ from app.config import Settings
 from app.context import open_context
 from app.demo import walk
 from app.demo.browser import wait_for
+from app.signing_keys import public_jwks
 from app.store import OutboxRow, PatientRow, Tenant, TenantMissing
 from app.store.base import Database
 from app.store.upgrade import is_current, upgrade
 from tests.app.test_service import count, open_program, sign_program
+from tests.app.test_time_pages import (
+    ADA,
+    SAMUEL,
+    counted_s,
+    ledger_of,
+    monitored,
+    time_page,
+    work,
+)
 from tests.conftest import World, service_url
 
 
@@ -38,6 +49,21 @@ def test_the_service_runs_on_postgresql(make_world: Callable[..., World], postgr
     browser = sign_program(world)
     url = f"{world.places.app}/chart/program.json"
     wait_for("the plan", lambda: browser.get_json(url)["careplan"], 60)
+    world.context.database.engine.dispose()
+
+
+def test_tabs_that_sign_at_once_on_postgresql_leave_one_signature(
+    make_world: Callable[..., World], postgresql: str
+) -> None:
+    world = make_world(worker=False, database_url=postgresql)
+    browser = monitored(world, SAMUEL, ADA)
+    work(world, (0, 5), (20, 22), patient=ADA)
+    work(world, (3, 8), patient=SAMUEL)
+    pages = [time_page(world, browser) for _ in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda page: browser.submit(page, {}), pages))
+    assert len(ledger_of(world, ADA).confirmations) == 1
+    assert counted_s(world, ADA) == 420
     world.context.database.engine.dispose()
 
 
@@ -135,7 +161,8 @@ def test_generated_keys_survive_a_restart(tmp_path: object) -> None:
     first = open_context(Settings(data_dir=tmp_path))  # type: ignore[arg-type]
     second = open_context(Settings(data_dir=tmp_path))  # type: ignore[arg-type]
     assert first.keys.secret_key == second.keys.secret_key
-    assert first.keys.backend_key.thumbprint() == second.keys.backend_key.thumbprint()
+    now = first.now()
+    assert public_jwks(first.keys.signing, now) == public_jwks(second.keys.signing, now)
 
 
 def test_the_schedule_outlives_a_database_that_fails_for_a_while(

@@ -21,6 +21,7 @@ from app.demo.browser import Browser, DemoFailed
 from app.jobs.tally import needs_tally, tally_tenant
 from app.rtm_book import Interval, record_timer_interval
 from app.store import PatientMonthRow, PatientRow, PractitionerRow, Tenant, mark_stale
+from app.time_book import StretchChoice, confirm_time, read_time_book
 from billing.account import Account
 from billing.attribution import attribute
 from billing.rules import load_rules
@@ -225,6 +226,10 @@ def test_a_minute_logged_for_two_patients_counts_for_the_one_opened_first(world:
         for patient, begins in ((first, nine), (second, nine + timedelta(minutes=2))):
             interval = Interval(str(uuid4()), begins, begins + timedelta(minutes=5))
             assert record_timer_interval(db, patient, therapist, interval, now=NOW)
+            book = read_time_book(db, patient)
+            assert book is not None
+            shown = [StretchChoice(line.entry_ids, "review: data") for line in book.lines]
+            confirm_time(db, patient, therapist, shown, NOW)
         patients = [db.get_one(PatientRow, id_) for id_ in (first, second)]
         accounts = read_accounts(db, patients, NOW.date())
     counted = {

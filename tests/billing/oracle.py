@@ -230,7 +230,7 @@ class _Reading:
         plan = self.case["therapy_plan"]
         placed: list[tuple[date, int, datetime, int, str]] = []
         clocked = []
-        for n, entry in enumerate(self.case["time"]):
+        for n, entry in enumerate(self._signed_time()):
             day = _day(entry["date"])
             if not first <= day <= last or not self._counts(day) or not self._ours(entry):
                 continue
@@ -243,12 +243,13 @@ class _Reading:
                 midnight = datetime.min.replace(tzinfo=UTC)
                 placed += [(day, 0, midnight, n, entry["by"])] * entry["minutes"]
             else:
-                clocked.append((RANK.index(entry["by"]), self._instant(entry["start"]), n, entry))
+                begun = self._instant(entry["start"])
+                clocked.append((RANK.index(entry["by"]), begun, entry["id"], n, entry))
         gone: set[datetime] = set()
         for service in self.case["other_services"]:
             if service.get("start"):
                 gone |= set(self._each_minute(service))
-        for _, begun, n, entry in sorted(clocked, key=lambda item: item[:3]):
+        for _, begun, _, n, entry in sorted(clocked, key=lambda item: item[:3]):
             spent = self._each_minute(entry)
             allowance = entry["minutes"] if entry.get("minutes") is not None else len(spent)
             author = entry.get("npi") or (None if entry["by"] in STAFF else self.npi)
@@ -262,6 +263,58 @@ class _Reading:
                     placed.append((_day(entry["date"]), 1, minute, n, entry["by"]))
                     allowance -= 1
         return [item[-1] for item in sorted(placed, key=lambda item: item[:4])]
+
+    def _signed_time(self) -> list[dict[str, Any]]:
+        """House: a minute counts once the person whose it is has signed it as it now stands.
+
+        By hand is signed by writing it down. The timer's is signed by a confirmation that names
+        it. Changing one's own signed time signs the new version; after somebody else's change, and
+        where the time passes to somebody else, it must be confirmed. Nobody signs for another.
+        """
+        standing: list[dict[str, Any] | None] = []
+        signed: list[bool] = []
+        place: dict[str, int] = {}
+        for n, entry in enumerate(self.case["time"]):
+            standing.append({**entry, "id": f"time[{n}]"})
+            signed.append(entry.get("source", "manual") == "manual")
+            place[f"time[{n}]"] = n
+        acts = [(self._instant(c["at"]), 0, n, c) for n, c in enumerate(self._of("corrections"))]
+        acts += [(self._instant(c["at"]), 1, n, c) for n, c in enumerate(self._of("confirmations"))]
+        for _, confirms, number, act in sorted(acts, key=lambda item: item[:3]):
+            if confirms:
+                for named in act["entries"]:
+                    entry = standing[place[named]] if named in place else None
+                    if entry is None or entry["id"] != named or signed[place[named]]:
+                        continue
+                    if self._whose(entry) and self._is_theirs(entry, act):
+                        signed[place[named]] = True
+                        entry["activity"] = act.get("activity") or entry["activity"]
+                continue
+            if act["corrects"] not in place:
+                continue
+            n = place[act["corrects"]]
+            old, new = standing[n], act["replacement"]
+            if new is not None:
+                new = {**new, "id": f"corrections[{number}]"}
+                place[new["id"]] = n
+            for version in (old, new):
+                if version and self._whose(version) and not self._is_theirs(version, act):
+                    signed[n] = False
+            standing[n] = new
+        return [e for e, ok in zip(standing, signed, strict=True) if e is not None and ok]
+
+    def _of(self, kind: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.case.get(kind, [])
+        return found
+
+    def _whose(self, entry: dict[str, Any]) -> str | None:
+        return entry.get("npi") or entry.get("author")
+
+    def _is_theirs(self, entry: dict[str, Any], act: dict[str, Any]) -> bool:
+        """By NPI; of those without one, by name."""
+        if entry.get("npi"):
+            return bool(act.get("npi") == entry["npi"])
+        return not act.get("npi") and act["author"] == entry.get("author")
 
     def _each_minute(self, span: dict[str, Any]) -> list[datetime]:
         at, end = self._instant(span["start"]), self._instant(span["end"])

@@ -100,6 +100,8 @@ def ledgers(draw: st.DrawFn) -> dict[str, Any]:
             "by": draw(st.sampled_from([*team, *team, *team, "pt", "ota", "physician"])),
             "activity": draw(st.sampled_from(["review", "call", "program"] * 3 + worthless)),
             "npi": draw(st.sampled_from([None, None, None, OURS, OURS, ANOTHER])),
+            "source": draw(st.sampled_from(["manual", "manual", "timer"])),
+            "author": draw(st.sampled_from([None, "Terry"])),
         }
         if entry["by"] == "pta" and draw(st.booleans()):
             entry["supervised_by"] = draw(st.sampled_from([OURS, ANOTHER]))
@@ -108,6 +110,32 @@ def ledgers(draw: st.DrawFn) -> dict[str, Any]:
         if "start" not in entry or draw(st.integers(0, 3)) == 0:
             entry["minutes"] = draw(st.integers(-1, 35))
         return entry
+
+    # What is done to the entries afterwards, each act at an instant of its own.
+    recorded = [time_entry() for _ in range(draw(st.integers(0, 9)))]
+    names = [f"time[{n}]" for n in range(len(recorded))]
+    later = iter(draw(st.permutations(range(20))))
+    first_act = instant(start + timedelta(days=length), 0)
+
+    def act() -> dict[str, Any]:
+        at = first_act + timedelta(minutes=next(later))
+        npi = draw(st.sampled_from([OURS, OURS, ANOTHER, None]))
+        return {"author": "Terry", "npi": npi, "at": at.isoformat()}
+
+    corrections = []
+    for n in range(draw(st.integers(0, 3)) if names else 0):
+        new = time_entry() if draw(st.integers(0, 3)) else None
+        old = draw(st.sampled_from(names))
+        names.append(f"corrections[{n}]")
+        corrections.append(act() | {"corrects": old, "reason": "typing", "replacement": new})
+    confirmations = [
+        act()
+        | {
+            "entries": draw(st.lists(st.sampled_from([*names, "nobody"]), max_size=6)),
+            "activity": draw(st.sampled_from([None, "program", "administrative"])),
+        }
+        for _ in range(draw(st.integers(0, 3)))
+    ]
 
     def other_service() -> dict[str, Any]:
         on = draw(meeting)
@@ -165,7 +193,9 @@ def ledgers(draw: st.DrawFn) -> dict[str, Any]:
             "practitioner_npi": OURS if known else None,
         },
         "days": days,
-        "time": [time_entry() for _ in range(draw(st.integers(0, 9)))],
+        "time": recorded,
+        "corrections": corrections,
+        "confirmations": confirmations,
         "interactions": [
             {
                 "at": instant(on, minute).isoformat(),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from hypothesis import strategies as st
 
 from rtm.exercises import load_library
+from rtm.outcomes import Instrument, Item
 from rtm.program import WEEKDAYS, Dose, Goal, PrescribedExercise, Program
 from rtm.session import (
     AngleRange,
@@ -111,3 +114,27 @@ def measured_session(session_id: str = "7a1d3f60-0000-4000-8000-000000000001") -
 
 def reported_session(session_id: str = "7a1d3f60-0000-4000-8000-000000000002") -> Session:
     return Session(session_id, "quad_set", "right", "manual", STARTED, 300.0, Pain(2, 2), None, 20)
+
+
+def as_stored(bundle: dict[str, Any]) -> list[dict[str, Any]]:
+    """The resources as a server would hold them: with ids, and references to them."""
+    references = {
+        entry["fullUrl"]: f"{entry['resource']['resourceType']}/r{n}"
+        for n, entry in enumerate(bundle["entry"])
+    }
+    text = json.dumps([{**e["resource"], "id": f"r{n}"} for n, e in enumerate(bundle["entry"])])
+    for url, reference in references.items():
+        text = text.replace(url, reference)
+    resources: list[dict[str, Any]] = json.loads(text)
+    return resources
+
+
+KNEE_SUM = Instrument(
+    id="knee_sum",
+    version="1",
+    title={"en": "Two knee questions"},
+    items=(Item("stairs", {"en": "Stairs"}, 0, 4), Item("pain", {"en": "Pain"}, 0, 4)),
+    scoring="sum",
+    better="lower",
+    source="Made up for tests",
+)

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from fhir.careplan import UnreadableProgram, prescription_bundle, read_program
 from fhir.device import SoftwareDevice
 from fhir.observation import read_measures, session_bundle
-from fhir.operation_outcome import outcome_message
 from fhir.parties import Parties
 from fhir.patient import MissingElement, read_diagnoses, read_patient
 from rtm.program import Program
@@ -21,7 +20,7 @@ from rtm.protocols import draft_program, load_protocols
 from rtm.session import Session
 from smart_launch.sandbox.seed import synthetic_resources
 from tests.fhir.r4 import r4_issues
-from tests.fhir.samples import NAMES, measured_session, programs, reported_session
+from tests.fhir.samples import NAMES, as_stored, measured_session, programs, reported_session
 
 PARTIES = Parties("Patient/p1", "Practitioner/x1", "Encounter/e1")
 DEVICE = SoftwareDevice("Homestretch", "0.1.0", "Homestretch", udi=None)
@@ -39,19 +38,6 @@ def _session(session: Session, careplan: str | None = "CarePlan/c1") -> dict[str
     )
 
 
-def _as_stored(bundle: dict[str, Any]) -> list[dict[str, Any]]:
-    """The resources as a server would hold them: with ids, and references to them."""
-    references = {
-        entry["fullUrl"]: f"{entry['resource']['resourceType']}/r{n}"
-        for n, entry in enumerate(bundle["entry"])
-    }
-    text = json.dumps([{**e["resource"], "id": f"r{n}"} for n, e in enumerate(bundle["entry"])])
-    for url, reference in references.items():
-        text = text.replace(url, reference)
-    resources: list[dict[str, Any]] = json.loads(text)
-    return resources
-
-
 def _read_back(resources: list[dict[str, Any]]) -> Program:
     return read_program(
         resources[0],
@@ -63,7 +49,7 @@ def _read_back(resources: list[dict[str, Any]]) -> Program:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(programs())
 def test_a_program_comes_back_from_fhir_as_it_was(program: Program) -> None:
-    assert _read_back(_as_stored(prescription_bundle(program, PARTIES, NAMES))) == program
+    assert _read_back(as_stored(prescription_bundle(program, PARTIES, NAMES))) == program
 
 
 def test_every_protocol_prescribes_valid_r4() -> None:
@@ -180,7 +166,7 @@ def test_an_exercise_taken_out_of_the_program_is_revoked() -> None:
     bundle = prescription_bundle(after, PARTIES, NAMES, previous=before)
     revoked = [e["resource"] for e in bundle["entry"] if e["resource"].get("status") == "revoked"]
     assert [r["code"]["coding"][0]["code"] for r in revoked] == [before.exercises[0].exercise_id]
-    assert _read_back(_as_stored(bundle)) == after
+    assert _read_back(as_stored(bundle)) == after
 
 
 def test_a_careplan_of_somebody_else_is_not_read_as_ours() -> None:
@@ -212,12 +198,3 @@ def test_only_active_conditions_become_diagnoses() -> None:
     resolved = copy.deepcopy(conditions[0])
     resolved["clinicalStatus"]["coding"][0]["code"] = "resolved"
     assert read_diagnoses([resolved, *conditions]) == ("M17.11", "Z96.651")
-
-
-def test_an_operation_outcome_becomes_one_line() -> None:
-    outcome = {
-        "resourceType": "OperationOutcome",
-        "issue": [{"code": "invalid", "diagnostics": "bad status", "expression": ["X.status"]}],
-    }
-    assert outcome_message(outcome, "none") == "bad status (X.status)"
-    assert outcome_message("<html>", "none") == "none"

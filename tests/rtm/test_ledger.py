@@ -141,6 +141,13 @@ def test_a_retracted_fact_can_be_restored() -> None:
             ),
             FactProblem("c", "the correction's time has no time zone"),
         ),
+        (
+            Ledger(
+                time=(REVIEW, replace(REVIEW, id="other")),
+                corrections=(correction("review", replace(REVIEW, id="other")),),
+            ),
+            FactProblem("c", "its replacement has another fact's id other"),
+        ),
     ],
     ids=lambda value: value.why if isinstance(value, FactProblem) else "",
 )

@@ -19,7 +19,9 @@ from joserfc.jwk import ECKey, RSAKey
 from werkzeug.serving import make_server
 
 from smart_launch.backend_service import backend_token
+from smart_launch.client_authentication import KeyClient
 from smart_launch.sandbox.config import SandboxConfig
+from smart_launch.sandbox.profiles import OPEN
 from smart_launch.sandbox.registration import Client
 from smart_launch.sandbox.server import create_sandbox
 
@@ -44,13 +46,25 @@ def _clients() -> tuple[Client, ...]:
         ),
         Client(
             "with-secret",
-            (f"{APP}/launch/callback",),
+            (f"{APP}/launch/callback/prairie",),
             code_flow,
             _FULL_SCOPE,
             client_secret=SECRET,
         ),
         Client(
-            "with-key", (f"{APP}/launch/callback",), code_flow, _FULL_SCOPE, jwks={"keys": keys}
+            "with-key",
+            (f"{APP}/launch/callback/prairie",),
+            code_flow,
+            _FULL_SCOPE,
+            jwks={"keys": keys},
+        ),
+        Client(
+            "with-posted-secret",
+            (f"{APP}/launch/callback/prairie",),
+            code_flow,
+            _FULL_SCOPE,
+            client_secret=SECRET,
+            secret_method="client_secret_post",
         ),
     )
 
@@ -64,8 +78,13 @@ def seeded_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def sandbox(tmp_path: Path, seeded_database: Path) -> Iterator[SandboxConfig]:
-    """A sandbox EHR alone, on a socket; the registered app is not there."""
+def sandbox(
+    request: pytest.FixtureRequest, tmp_path: Path, seeded_database: Path
+) -> Iterator[SandboxConfig]:
+    """A sandbox EHR alone, on a socket; the registered app is not there.
+
+    Of the profile that a test's indirect parameter names, else the open one.
+    """
     for part in seeded_database.parent.glob(f"{seeded_database.name}*"):
         shutil.copy(part, tmp_path / part.name)
     server = make_server("127.0.0.1", 0, lambda *_: [], threaded=True)
@@ -75,6 +94,7 @@ def sandbox(tmp_path: Path, seeded_database: Path) -> Iterator[SandboxConfig]:
         tmp_path / seeded_database.name,
         faults=True,
         clients=_clients(),
+        profile=getattr(request, "param", OPEN),
     )
     server.app = create_sandbox(config)
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
@@ -104,8 +124,9 @@ class Rest:
 def rest(sandbox: SandboxConfig) -> Rest:
     token = backend_token(
         f"{sandbox.base_url}/auth/token",
+        iss=sandbox.fhir_base,
         client_id="homestretch-backend",
-        key=BACKEND_KEY,
+        client=KeyClient(BACKEND_KEY),
         scope="system/*.cruds",
         now=datetime.now(UTC),
     )
@@ -118,6 +139,7 @@ class Told:
 
     base: str
     answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    headers: dict[str, dict[str, str]] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, str], dict[str, str]]] = field(default_factory=list)
 
     def answer(self, path: str, body: Any, status: int = 200) -> None:
@@ -140,6 +162,8 @@ def told() -> Iterator[Told]:
             status, content = server.answers.get(self.path, (404, b"not here"))
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
+            for name, value in server.headers.get(self.path, {}).items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
 

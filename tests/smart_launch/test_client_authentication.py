@@ -18,6 +18,7 @@ from smart_launch.client_authentication import (
     KeyClient,
     PublicClient,
     SecretClient,
+    SecretPostClient,
 )
 from smart_launch.discovery import discover
 from smart_launch.ehr_launch import begin_ehr_launch
@@ -42,7 +43,7 @@ def launch(sandbox: SandboxConfig, client_id: str, client: ClientAuthentication)
         discover(sandbox.fhir_base),
         launch=parse_qs(urlsplit(opened.headers["Location"]).query)["launch"][0],
         client_id=client_id,
-        redirect_uri=f"{sandbox.app_url}/launch/callback",
+        redirect_uri=f"{sandbox.app_url}/launch/callback/prairie",
         scope=SCOPE,
     )
     return complete_launch(pending, authorize(url), datetime.now(UTC), client=client)
@@ -52,11 +53,18 @@ def launch(sandbox: SandboxConfig, client_id: str, client: ClientAuthentication)
     ("client_id", "client"),
     [
         ("with-secret", SecretClient(SECRET)),
+        ("with-posted-secret", SecretPostClient(SECRET)),
         ("with-key", KeyClient(BACKEND_KEY)),
         ("with-key", KeyClient(BACKEND_EC_KEY, "ES384")),
         ("homestretch-clinician", PublicClient()),
     ],
-    ids=["client_secret_basic", "private_key_jwt RS384", "private_key_jwt ES384", "public"],
+    ids=[
+        "client_secret_basic",
+        "client_secret_post",
+        "private_key_jwt RS384",
+        "private_key_jwt ES384",
+        "public",
+    ],
 )
 def test_each_kind_of_client_gets_and_refreshes_a_token(
     sandbox: SandboxConfig, client_id: str, client: ClientAuthentication
@@ -71,12 +79,23 @@ def test_each_kind_of_client_gets_and_refreshes_a_token(
     [
         ("with-secret", SecretClient("wrong")),
         ("with-secret", PublicClient()),
+        ("with-secret", SecretPostClient(SECRET)),
+        ("with-posted-secret", SecretClient(SECRET)),
         ("with-key", PublicClient()),
         ("with-key", SecretClient(SECRET)),
         ("with-key", KeyClient(STRANGER)),
         ("homestretch-clinician", SecretClient(SECRET)),
     ],
-    ids=["wrong secret", "no secret", "no key", "secret for key", "stranger's key", "not public"],
+    ids=[
+        "wrong secret",
+        "no secret",
+        "posted",
+        "not posted",
+        "no key",
+        "secret for key",
+        "stranger's key",
+        "not public",
+    ],
 )
 def test_a_client_that_does_not_authenticate_as_registered_gets_no_token(
     sandbox: SandboxConfig, client_id: str, client: ClientAuthentication
@@ -90,7 +109,7 @@ def test_no_secret_shows_in_what_is_printed() -> None:
         "i", "c", "t", "the-access-token", "the-refresh-token", datetime.now(UTC), "s",
         None, None, None, True, None,
     )  # fmt: skip
-    shown = repr((SecretClient(SECRET), KeyClient(BACKEND_KEY), context))
+    shown = repr((SecretClient(SECRET), SecretPostClient(SECRET), KeyClient(BACKEND_KEY), context))
     for secret in (SECRET, "the-access-token", "the-refresh-token", "RSAKey"):
         assert secret not in shown
 
@@ -106,11 +125,11 @@ def service_token(
 ) -> str:
     return backend_token(
         f"{sandbox.base_url}/auth/token",
+        iss=sandbox.fhir_base,
         client_id="homestretch-backend",
-        key=key,
+        client=KeyClient(key, algorithm),
         scope="system/Observation.cruds",
         now=now or datetime.now(UTC),
-        algorithm=algorithm,
     ).access_token
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from smart_launch.discovery import discover
 from smart_launch.errors import DiscoveryFailed
+from smart_launch.standalone_launch import begin_standalone_launch
 from tests.smart_launch.conftest import Told
 
 WELL_KNOWN = "/fhir/.well-known/smart-configuration"
@@ -59,6 +63,55 @@ def test_an_ehr_without_one_is_read_from_its_capability_statement(told: Told) ->
     assert (found.issuer, found.jwks_uri) == ("https://old.example", "https://old.example/jwks")
 
 
+def test_an_ehr_of_the_first_smart_version_has_its_keys_in_openid_discovery(told: Told) -> None:
+    told.answer(WELL_KNOWN, configuration(issuer=None, jwks_uri=None))
+    told.answer(
+        "/fhir/.well-known/openid-configuration",
+        {"issuer": "https://old.example", "jwks_uri": "https://old.example/jwks"},
+    )
+    found = discover(f"{told.base}/fhir")
+    assert (found.issuer, found.jwks_uri) == ("https://old.example", "https://old.example/jwks")
+
+
+def test_what_else_the_ehr_offers_is_read(told: Told) -> None:
+    told.answer(
+        WELL_KNOWN,
+        configuration(
+            revocation_endpoint="https://ehr.example/revoke",
+            introspection_endpoint="https://ehr.example/introspect",
+            token_endpoint_auth_methods_supported=["client_secret_post"],
+            token_endpoint_auth_signing_alg_values_supported=["ES384"],
+            authorization_response_iss_parameter_supported=True,
+        ),
+    )
+    found = discover(f"{told.base}/fhir")
+    assert found.revocation_endpoint == "https://ehr.example/revoke"
+    assert found.introspection_endpoint == "https://ehr.example/introspect"
+    assert found.auth_methods == ("client_secret_post",)
+    assert found.signing_algorithms == ("ES384",)
+    assert found.answers_with_iss
+
+
+@pytest.mark.parametrize("name", ["jwks_uri", "revocation_endpoint", "introspection_endpoint"])
+def test_every_address_in_it_must_be_a_web_address(told: Told, name: str) -> None:
+    told.answer(WELL_KNOWN, configuration(**{name: "file:///etc/passwd"}))
+    with pytest.raises(DiscoveryFailed, match=name):
+        discover(f"{told.base}/fhir")
+
+
+def test_an_older_ehr_that_says_nothing_of_pkce_is_sent_the_challenge_all_the_same(
+    told: Told,
+) -> None:
+    told.answer("/fhir/metadata", statement())
+    url, pending = begin_standalone_launch(
+        discover(f"{told.base}/fhir"), client_id="c", redirect_uri="https://a.example/", scope="s"
+    )
+    asked = parse_qs(urlsplit(url).query)
+    assert asked["code_challenge_method"] == ["S256"]
+    digest = hashlib.sha256(pending.code_verifier.encode()).digest()
+    assert asked["code_challenge"] == [base64.urlsafe_b64encode(digest).rstrip(b"=").decode()]
+
+
 def test_an_ehr_without_openid_connect_has_no_issuer(told: Told) -> None:
     told.answer("/fhir/metadata", statement())
     assert discover(f"{told.base}/fhir").issuer is None
@@ -98,7 +151,7 @@ def test_an_endpoint_that_is_no_web_address_is_refused(told: Told, url: Any) -> 
 def test_an_https_ehr_may_not_lead_to_plain_http(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "smart_launch.discovery.get_json",
-        lambda url: configuration(token_endpoint="http://ehr.example/token"),
+        lambda url, iss: configuration(token_endpoint="http://ehr.example/token"),
     )
     with pytest.raises(DiscoveryFailed, match="token_endpoint is not an https URL"):
         discover("https://ehr.example/fhir")

@@ -18,7 +18,7 @@ NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
 def pending(told: Told, scope: str = "launch patient/Patient.rs") -> PendingLaunch:
     return PendingLaunch(
-        iss="https://ehr.example/fhir",
+        iss=f"{told.base}/fhir",
         client_id="homestretch",
         redirect_uri="https://app.example/callback",
         scope=scope,
@@ -123,6 +123,27 @@ def test_a_missing_id_token_is_an_error_where_one_was_asked_for(told: Told) -> N
 def test_another_ehrs_answer_is_refused_before_the_code_is_sent(told: Told) -> None:
     with pytest.raises(LaunchRefused, match="another EHR"):
         completed(told, iss="https://evil.example")
+    assert told.asked == []
+
+
+def test_an_answer_that_names_the_right_ehr_is_good(told: Told) -> None:
+    told.answer("/token", token())
+    assert completed(told, iss="https://ehr.example").patient == "p1"
+
+
+def test_an_ehr_that_promised_to_name_itself_must_do_so(told: Told) -> None:
+    careful = replace(pending(told), answers_with_iss=True)
+    with pytest.raises(LaunchRefused, match="does not say which EHR"):
+        complete_launch(careful, {"state": "the-state", "code": "c0de"}, NOW)
+    assert told.asked == []
+
+
+def test_an_ehr_without_a_known_issuer_may_only_name_its_iss(told: Told) -> None:
+    unnamed = replace(pending(told), issuer=None)
+    with pytest.raises(LaunchRefused, match="another EHR"):
+        complete_launch(
+            unnamed, {"state": "the-state", "code": "c", "iss": "https://evil.example"}, NOW
+        )
     assert told.asked == []
 
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,7 +15,9 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from smart_launch.errors import InvalidIdToken
+from smart_launch.http import get_json
 from smart_launch.id_token import Identity, verify_id_token
+from smart_launch.key_sets import KEEP_S, REFETCH_AT_MOST_EVERY_S, KeySets
 from tests.smart_launch.conftest import Told
 
 NOW = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
@@ -47,15 +50,20 @@ def keys(*public: RSAKey | ECKey) -> dict[str, Any]:
     return {"keys": [key.as_dict(private=False) for key in public]}
 
 
+def published(document: dict[str, Any]) -> KeySets:
+    return KeySets(lambda url, iss: document)
+
+
 def verify(token: str, document: dict[str, Any] | None = None, now: datetime = NOW) -> Identity:
     return verify_id_token(
         token,
+        iss=ISSUER,
         issuer=ISSUER,
         client_id=CLIENT,
         nonce=NONCE,
         jwks_uri="https://ehr.example/jwks",
         now=now,
-        fetch=lambda _url: keys(KEY, EC_KEY) if document is None else document,
+        key_sets=published(keys(KEY, EC_KEY) if document is None else document),
     )
 
 
@@ -98,7 +106,7 @@ def test_a_token_whose_content_was_changed_is_forged() -> None:
 
 @pytest.mark.parametrize("algorithm", ["none", "None", "NONE"])
 def test_a_token_without_a_signature_is_forged(algorithm: str) -> None:
-    with pytest.raises(InvalidIdToken):
+    with pytest.raises(InvalidIdToken, match="lgorithm"):
         verify(f"{_part({'alg': algorithm})}.{_part(claims())}.")
 
 
@@ -107,7 +115,7 @@ def test_the_public_key_used_as_a_shared_secret_is_forged() -> None:
     content = f"{_part({'alg': 'HS256', 'kid': 'ehr-1'})}.{_part(claims())}"
     mac = hmac.new(public, content.encode(), hashlib.sha256).digest()
     signature = base64.urlsafe_b64encode(mac).rstrip(b"=").decode()
-    with pytest.raises(InvalidIdToken):
+    with pytest.raises(InvalidIdToken, match="lgorithm"):
         verify(f"{content}.{signature}")
 
 
@@ -163,30 +171,101 @@ def test_a_key_set_without_a_usable_key_verifies_nobody(document: dict[str, Any]
         verify(signed(claims()), document)
 
 
-def test_a_rotated_key_is_known_at_once(told: Told) -> None:
-    def check(token: str) -> Identity:
+@dataclass
+class Ehr:
+    """An EHR's keys over HTTP, and a clock that the test moves."""
+
+    told: Told
+    now_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.key_sets = KeySets(get_json, lambda: self.now_s)
+
+    def publish(self, *public: RSAKey | ECKey) -> None:
+        self.told.answer("/jwks", keys(*public))
+
+    def check(self, token: str) -> Identity:
         return verify_id_token(
             token,
+            iss=self.told.base,
             issuer=ISSUER,
             client_id=CLIENT,
             nonce=NONCE,
-            jwks_uri=f"{told.base}/jwks",
+            jwks_uri=f"{self.told.base}/jwks",
             now=NOW,
+            key_sets=self.key_sets,
         )
 
-    rotated = RSAKey.generate_key(2048, {"kid": "ehr-2"})
-    told.answer("/jwks", keys(KEY))
-    assert check(signed(claims())).subject == "u1"
+
+@pytest.fixture
+def ehr(told: Told) -> Ehr:
+    return Ehr(told)
+
+
+ROTATED = RSAKey.generate_key(2048, {"kid": "ehr-2"})
+
+
+def test_keys_are_asked_for_once_while_they_serve(ehr: Ehr) -> None:
+    ehr.publish(KEY)
+    for _ in range(5):
+        assert ehr.check(signed(claims())).subject == "u1"
+    assert ehr.told.paths == ["/jwks"]
+
+
+@pytest.mark.parametrize("key", [ROTATED, OTHER_KEY], ids=["new kid", "same kid"])
+def test_a_rotated_key_is_known_at_once(ehr: Ehr, key: RSAKey) -> None:
+    ehr.publish(KEY)
+    ehr.check(signed(claims()))
+    ehr.publish(key)
+    ehr.now_s = REFETCH_AT_MOST_EVERY_S + 1
+    assert ehr.check(signed(claims(), key)).subject == "u1"
+    assert ehr.told.paths == ["/jwks", "/jwks"]
+
+
+def test_made_up_key_ids_do_not_make_us_ask_again_and_again(ehr: Ehr) -> None:
+    ehr.publish(KEY)
+    for _ in range(20):
+        with pytest.raises(InvalidIdToken, match="does not publish"):
+            ehr.check(signed(claims(), ROTATED))
+    assert ehr.told.paths == ["/jwks"]
+    ehr.now_s = REFETCH_AT_MOST_EVERY_S + 1
+    for _ in range(20):
+        with pytest.raises(InvalidIdToken):
+            ehr.check(signed(claims(), ROTATED))
+    assert ehr.told.paths == ["/jwks", "/jwks"]
+
+
+def test_a_withdrawn_key_is_not_believed_for_long(ehr: Ehr) -> None:
+    ehr.publish(KEY)
+    ehr.check(signed(claims()))
+    ehr.publish(ROTATED)
+    ehr.now_s = KEEP_S + 1
     with pytest.raises(InvalidIdToken):
-        check(signed(claims(), rotated))
-    told.answer("/jwks", keys(KEY, rotated))
-    assert check(signed(claims(), rotated)).subject == "u1"
+        ehr.check(signed(claims()))
+
+
+def test_a_token_that_names_no_key_is_good_only_where_there_is_one_of_its_kind() -> None:
+    token = jwt.encode({"alg": "RS256"}, claims(), KEY, algorithms=["RS256"])
+    assert verify(token, keys(KEY, EC_KEY)).subject == "u1"
+    with pytest.raises(InvalidIdToken):
+        verify(token, keys(KEY, ROTATED))
+
+
+@pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")
+def test_keys_for_encryption_and_short_keys_verify_nobody() -> None:
+    encryption = {"keys": [{**KEY.as_dict(private=False), "use": "enc"}]}
+    with pytest.raises(InvalidIdToken, match="no key that can be used"):
+        verify(signed(claims()), encryption)
+    short = RSAKey.generate_key(1024, {"kid": "short"})
+    with pytest.raises(InvalidIdToken, match="no key that can be used"):
+        verify(signed(claims(), short), keys(short))
 
 
 def test_keys_that_cannot_be_reached_verify_nobody(told: Told) -> None:
     with pytest.raises(InvalidIdToken, match="could not be verified"):
         verify_id_token(
             signed(claims()),
+            iss=told.base,
             issuer=ISSUER,
             client_id=CLIENT,
             nonce=NONCE,

@@ -40,7 +40,7 @@ def begin(sandbox: SandboxConfig, patient: str = "ada-okafor") -> tuple[str, Pen
         discover(sandbox.fhir_base),
         launch=query["launch"][0],
         client_id="homestretch-clinician",
-        redirect_uri=f"{sandbox.app_url}/launch/callback",
+        redirect_uri=f"{sandbox.app_url}/launch/callback/prairie",
         scope=SCOPE,
     )
 
@@ -62,7 +62,7 @@ def patient_token(sandbox: SandboxConfig, patient: str) -> LaunchContext:
     url, pending = begin_standalone_launch(
         discover(sandbox.fhir_base),
         client_id="homestretch-patient",
-        redirect_uri=f"{sandbox.app_url}/portal/callback",
+        redirect_uri=f"{sandbox.app_url}/portal/callback/prairie",
         scope="openid fhirUser launch/patient patient/Patient.rs patient/Condition.rs",
     )
     answer = requests.post(
@@ -90,7 +90,7 @@ def test_a_wrong_pin_signs_nobody_in(sandbox: SandboxConfig) -> None:
     url, _ = begin_standalone_launch(
         discover(sandbox.fhir_base),
         client_id="homestretch-patient",
-        redirect_uri=f"{sandbox.app_url}/portal/callback",
+        redirect_uri=f"{sandbox.app_url}/portal/callback/prairie",
         scope="openid launch/patient",
     )
     answer = requests.post(url, data={"person": "rosa-delgado", "pin": "0000"}, timeout=10)
@@ -99,7 +99,7 @@ def test_a_wrong_pin_signs_nobody_in(sandbox: SandboxConfig) -> None:
 
 def test_a_patients_token_reads_nobody_else(sandbox: SandboxConfig) -> None:
     context = patient_token(sandbox, "rosa-delgado")
-    fhir = FhirClient(sandbox.fhir_base, lambda refresh: context.access_token)
+    fhir = FhirClient(sandbox.fhir_base, lambda refused: context.access_token)
     assert fhir.read("Patient/rosa-delgado")["id"] == "rosa-delgado"
     with pytest.raises(Forbidden):
         fhir.read("Patient/ada-okafor")

@@ -244,6 +244,12 @@ def test_the_right_view_has_nothing_wrong(exercise: str, heading_deg: float) -> 
     assert _seen(record(Scene(exercise, heading_deg=heading_deg)), exercise) == {}
 
 
+def test_without_depth_nothing_is_said_of_the_view() -> None:
+    series = record(Scene("shoulder_flexion", heading_deg=0.0))
+    flat = replace(series, world=np.full_like(series.world, np.nan))
+    assert _seen(flat, "shoulder_flexion") == {}
+
+
 def test_a_person_too_near_is_sent_back() -> None:
     near = record(Scene("shoulder_abduction", distance_m=1.0))
     assert {"too_near", "cut_off_elbows"} <= set(_seen(near, "shoulder_abduction"))

@@ -20,7 +20,7 @@ from tests.vision.test_conditions import CHANGES, NAMES, VIEWS, count, scene
 from vision.errors import NotMeasurable, RecordingProblem
 from vision.estimator import MediaPipeEstimator, landmarks_of_video
 from vision.landmarks import LandmarkSeries
-from vision.live_coach import LiveCoach, LiveFrame
+from vision.live_coach import LiveCoach, frames_of, replay
 from vision.live_repetitions import LiveCounter, Reading
 from vision.series_files import read_series
 from vision.skeletons.keraal import read_blazepose
@@ -35,14 +35,8 @@ def readings(angle_deg: np.ndarray, fps: float = 30.0) -> list[Reading]:
     return [counter.update(n / fps, float(angle)) for n, angle in enumerate(angle_deg)]
 
 
-def frames_of(series: LandmarkSeries) -> list[LiveFrame]:
-    rows = zip(series.t_s, series.image, series.world, series.visibility, strict=True)
-    return [LiveFrame(float(t_s), *arrays) for t_s, *arrays in rows]
-
-
 def live_count(exercise_id: str, series: LandmarkSeries, side: Side | None = None) -> int:
-    coach = LiveCoach(LIBRARY[exercise_id], side, width=series.width, height=series.height)
-    return [coach.update(frame) for frame in frames_of(series)][-1].count
+    return replay(series, LIBRARY[exercise_id], side).count
 
 
 @pytest.mark.parametrize("repetitions", [1, 5, 70])

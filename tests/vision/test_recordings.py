@@ -232,6 +232,17 @@ def test_a_written_series_reads_back_with_its_gaps(
     assert (back.width, back.height) == (960, 960)
 
 
+def test_a_landmark_file_in_which_someone_else_was_tracked_is_of_one_person(tmp_path: Path) -> None:
+    series = figure({"shoulder_abduction": cycles([150.0] * 3, rest=10.0)}, noise_m=0.003)
+    image = series.image.copy()
+    image[40:44] += [0.3, 0.0]
+    path = tmp_path / "two_people.npz"
+    write_npz(replace(series, image=image), path)
+    scored = score_file(path, ABDUCTION)
+    assert not scored.series.found[40:44].any()
+    assert len(scored.result.repetitions) == 3
+
+
 def test_an_infinite_coordinate_is_refused(tmp_path: Path) -> None:
     image = np.zeros((3, 33, 4))
     image[1, 2, 0] = np.inf

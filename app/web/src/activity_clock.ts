@@ -20,6 +20,12 @@ export class ActivityClock {
     this.lastInput = now;
   }
 
+  /** Counting may begin `now`, after an input that came before. */
+  begin(now: number, lastInput: number): void {
+    this.input(now);
+    this.lastInput = lastInput;
+  }
+
   /** The page is hidden, or another tab counts now. */
   pause(now: number): void {
     this.expire(now);

@@ -1,11 +1,17 @@
 import "./styles.css";
 import { startChartTimer } from "./chart_timer";
+import { watchConfirmForm } from "./confirm_time";
 import { submitOnce } from "./form_once";
 import { drawTrendPlot } from "./trend_plot";
+import { offerStorageAccess } from "./way_out";
 
 const timer = document.querySelector<HTMLElement>("[data-chart-timer]");
 if (timer) startChartTimer(timer, document.querySelector("[data-chart-timer-state]"));
+const confirmForm = document.querySelector<HTMLFormElement>("form[data-confirm-time]");
+if (confirmForm) watchConfirmForm(confirmForm);
 for (const figure of document.querySelectorAll<HTMLElement>("[data-trend-plot]")) {
   drawTrendPlot(figure);
 }
 submitOnce();
+const ask = document.querySelector<HTMLButtonElement>("[data-storage-access]");
+if (ask) offerStorageAccess(ask, document.querySelector("[data-storage-access-message]"));

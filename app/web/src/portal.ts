@@ -1,6 +1,7 @@
 import "./styles.css";
 import { drawAnglePlot } from "./angle_plot";
 import { drawDemonstration } from "./demonstration";
+import { sendUnsent } from "./live/unsent";
 import { awaitResult, enhanceUpload } from "./upload";
 
 for (const form of document.querySelectorAll<HTMLFormElement>("form[data-upload]")) {
@@ -14,4 +15,7 @@ for (const figure of document.querySelectorAll<HTMLElement>("[data-demonstration
 }
 for (const element of document.querySelectorAll<HTMLElement>("[data-await-result]")) {
   awaitResult(element);
+}
+for (const place of document.querySelectorAll<HTMLElement>("[data-unsent]")) {
+  void sendUnsent(place);
 }

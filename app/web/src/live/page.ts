@@ -1,0 +1,261 @@
+/** The page of a session with the coach: its steps, what it shows and what it says. */
+
+import type { Frame } from "../coach/landmarks";
+import { Camera } from "./camera";
+import { PieceStore, type Report } from "./piece_store";
+import { Recorder } from "./recorder";
+import { Sender } from "./sender";
+import { type CoachPage, PictureCheck, Session, type Shown } from "./session";
+import { drawSkeleton } from "./skeleton";
+import { Speech } from "./speech";
+
+type Step = "before" | "loading" | "check" | "moving" | "after" | "sending";
+
+/** How long the picture must do before the first set begins on its own. */
+const STEADY_S = 3;
+
+export async function runLivePage(root: HTMLElement): Promise<void> {
+  const source = root.querySelector('script[type="application/json"]')?.textContent;
+  if (!source) throw new Error("the session's page has no data");
+  new LivePage(root, JSON.parse(source) as CoachPage, await PieceStore.open()).listen();
+}
+
+class LivePage {
+  private readonly speech = new Speech(document.documentElement.lang || "en");
+  private readonly sender: Sender;
+  private readonly camera: Camera;
+  private step: Step = "before";
+  private size = { width: 0, height: 0 };
+  private check: PictureCheck | null = null;
+  private goodSinceS: number | null = null;
+  private session: Session | null = null;
+  private recorder: Recorder | null = null;
+  private startedAt = "";
+  private lastCount = 0;
+  private lastStage = "";
+  private keeping: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly root: HTMLElement,
+    private readonly page: CoachPage,
+    private readonly store: PieceStore,
+  ) {
+    this.sender = new Sender(store);
+    this.camera = new Camera(this.find<HTMLVideoElement>("video"), {
+      loading: (share) => this.showLoading(share),
+      ready: (size) => this.beginCheck(size),
+      frame: (frame) => this.take(frame),
+      failed: (why) => this.giveUp(`The camera coach can't work on this device (${why}).`),
+    });
+  }
+
+  listen(): void {
+    this.on("start", () => void this.start());
+    this.on("ready", () => this.beginSets());
+    this.on("sound", (button) => this.toggleSound(button));
+    this.on("go-on", () => this.session?.goOn());
+    this.on("stop", () => void this.end("You stopped. That is fine."));
+    this.on("send", () => void this.send());
+  }
+
+  private async start(): Promise<void> {
+    if (this.pain("pain_before") === null) {
+      this.say("Please choose your pain, from 0 to 10, before you start.");
+      return;
+    }
+    this.go("loading");
+    try {
+      await this.camera.start();
+    } catch {
+      this.go("before");
+      this.say("We may not use the camera. Allow it in your browser, or use the page without it.");
+    }
+  }
+
+  private showLoading(share: number): void {
+    this.find<HTMLProgressElement>("progress").value = share;
+    this.text("loading", `Getting the coach ready: ${Math.round(100 * share)} %`);
+  }
+
+  private beginCheck(size: { width: number; height: number }): void {
+    this.size = size;
+    const canvas = this.find<HTMLCanvasElement>("canvas");
+    Object.assign(canvas, size);
+    this.check = new PictureCheck(this.page, size);
+    this.go("check");
+  }
+
+  private take(frame: Frame): void {
+    drawSkeleton(this.find<HTMLCanvasElement>("canvas"), frame);
+    if (this.step === "check") this.judge(frame);
+    else if (this.step === "moving") this.follow(frame);
+  }
+
+  /** The first set begins when the picture has done for a while, or when the person says so. */
+  private judge(frame: Frame): void {
+    const faults = this.check?.update(frame) ?? [];
+    const words = faults[0] ?? "Good. Stay there.";
+    if (this.text("check", words)) this.speech.say(words);
+    if (faults.length > 0) this.goodSinceS = null;
+    else this.goodSinceS ??= frame.tS;
+    if (this.goodSinceS !== null && frame.tS - this.goodSinceS >= STEADY_S) this.beginSets();
+  }
+
+  private beginSets(): void {
+    if (this.step !== "check") return;
+    this.session = new Session(this.page, this.size);
+    this.recorder = new Recorder(this.size, (number, piece) => this.keep(number, piece));
+    this.startedAt = new Date().toISOString();
+    this.go("moving");
+    this.speech.say("Begin.");
+  }
+
+  private follow(frame: Frame): void {
+    if (!this.session || !this.recorder) return;
+    const recorder = this.recorder;
+    this.keeping = this.keeping.then(() => recorder.add(frame));
+    const shown = this.session.update(frame);
+    this.show(shown);
+    if (shown.stage.kind === "finished") void this.end("Well done. You did all of it.");
+  }
+
+  private show({ stage, count, share, holdS, cue }: Shown): void {
+    const { sets, repetitions, holdS: asked } = this.page.dose;
+    if (stage.kind === "moving") {
+      this.text("count", String(stage.done));
+      this.text("of", `of ${repetitions}`);
+      if (stage.done > this.lastCount) this.speech.say(String(stage.done));
+      this.lastCount = stage.done;
+    }
+    const resting = stage.kind === "resting";
+    const words =
+      stage.kind === "resting"
+        ? `Rest: ${Math.ceil(stage.leftS)} seconds. Then set ${stage.set + 1} of ${sets}.`
+        : stage.kind === "moving"
+          ? `Set ${stage.set} of ${sets}`
+          : "";
+    this.text("set", words);
+    if (stage.kind !== this.lastStage && this.lastStage) {
+      this.speech.say(resting ? "Rest." : stage.kind === "moving" ? "Begin the next set." : "");
+    }
+    this.lastStage = stage.kind;
+    this.find<HTMLElement>('[data-action="go-on"]').hidden = !resting;
+    this.find<HTMLMeterElement>("meter").value = share;
+    if (holdS !== null) this.text("hold", `Hold: ${Math.floor(holdS)} of ${asked} seconds`);
+    if (cue !== null) {
+      this.text("cue", cue);
+      this.speech.say(cue);
+    }
+    this.root.dataset.count = String(count);
+  }
+
+  private async end(words: string): Promise<void> {
+    if (this.step !== "moving") return;
+    this.go("after");
+    this.camera.stop();
+    this.text("ended", words);
+    this.speech.say(`${words} How much pain do you have now?`);
+    const recorder = this.recorder;
+    this.keeping = this.keeping.then(() => recorder?.close());
+    await this.keeping;
+  }
+
+  private async send(): Promise<void> {
+    if (this.step !== "after") return;
+    const after = this.pain("pain_after");
+    if (after === null) {
+      this.say("Please choose your pain now, from 0 to 10.");
+      return;
+    }
+    this.go("sending");
+    this.say("Sending…");
+    try {
+      await this.keeping;
+      if (!this.recorder || this.recorder.count === 0) {
+        this.giveUp("Nothing was recorded. Please try again.");
+        return;
+      }
+      await this.keepReport(after);
+      const outcome = await this.sender.finish(this.page.sessionId);
+      if ("result" in outcome) location.assign(outcome.result);
+      else this.giveUp(outcome.refused);
+    } catch {
+      this.go("after");
+      this.say("The internet connection failed. Your session is kept here. Press Send again.");
+    }
+  }
+
+  /** A piece is kept here until the server has it; the report grows with it, so that a session
+   * broken off can still be handed in. */
+  private async keep(number: number, piece: Blob): Promise<void> {
+    await this.store.keep({ address: `${this.page.addresses.pieces}${number}`, piece });
+    await this.keepReport(null, number + 1);
+    this.sender.sendPieces().catch(() => this.say("No connection. Your session is kept here."));
+  }
+
+  private async keepReport(
+    painAfter: number | null,
+    pieces = this.recorder?.count ?? 0,
+  ): Promise<void> {
+    const report: Report = {
+      exercise_id: this.page.exercise.id,
+      started_at: this.startedAt,
+      pain_before: this.pain("pain_before") ?? 0,
+      pain_after: painAfter,
+      counted: this.session?.count ?? 0,
+      pieces,
+    };
+    const { sessionId, addresses } = this.page;
+    const name = document.querySelector("h1")?.textContent ?? this.page.exercise.id;
+    await this.store.keepReport({ sessionId, address: addresses.finish, name, report });
+  }
+
+  private toggleSound(button: HTMLElement): void {
+    const on = this.speech.toggle();
+    button.setAttribute("aria-pressed", String(on));
+    button.textContent = on ? "Sound is on" : "Sound is off";
+  }
+
+  private giveUp(words: string): void {
+    this.camera.stop();
+    this.go("before");
+    this.say(words);
+  }
+
+  private go(step: Step): void {
+    this.step = step;
+    for (const part of this.root.querySelectorAll<HTMLElement>("[data-step]")) {
+      part.hidden = !part.dataset.step?.split(" ").includes(step);
+    }
+    this.root.querySelector<HTMLElement>(`[data-step~="${step}"] [data-focus]`)?.focus();
+    this.say("");
+  }
+
+  private say(words: string): void {
+    this.text("message", words);
+  }
+
+  /** Whether the text was another before. */
+  private text(place: string, words: string): boolean {
+    const element = this.find<HTMLElement>(`[data-text="${place}"]`);
+    if (element.textContent === words) return false;
+    element.textContent = words;
+    return true;
+  }
+
+  private pain(name: string): number | null {
+    const chosen = this.root.querySelector<HTMLInputElement>(`input[name="${name}"]:checked`);
+    return chosen ? Number(chosen.value) : null;
+  }
+
+  private on(action: string, act: (button: HTMLElement) => void): void {
+    const button = this.find<HTMLElement>(`[data-action="${action}"]`);
+    button.addEventListener("click", () => act(button));
+  }
+
+  private find<T extends Element>(selector: string): T {
+    const element = this.root.querySelector<T>(selector);
+    if (!element) throw new Error(`the page has no ${selector}`);
+    return element;
+  }
+}

@@ -1,0 +1,28 @@
+/** Says what is also written on the page; silent where the browser can't speak or it is muted. */
+
+export class Speech {
+  private muted = false;
+
+  constructor(private readonly language: string) {}
+
+  /** Whether anything will be heard. */
+  get isOn(): boolean {
+    return !this.muted && "speechSynthesis" in globalThis;
+  }
+
+  say(text: string): void {
+    if (!this.isOn) return;
+    // The newest matters: what was not said yet is out of date.
+    speechSynthesis.cancel();
+    const words = new SpeechSynthesisUtterance(text);
+    words.lang = this.language;
+    speechSynthesis.speak(words);
+  }
+
+  /** Whether it speaks afterwards. */
+  toggle(): boolean {
+    this.muted = !this.muted;
+    if (this.muted && "speechSynthesis" in globalThis) speechSynthesis.cancel();
+    return this.isOn;
+  }
+}

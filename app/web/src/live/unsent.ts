@@ -1,0 +1,51 @@
+/** Sessions that are still on this device: sent when the portal is opened again. */
+
+import { PieceStore, type StoredReport } from "./piece_store";
+import { Sender } from "./sender";
+
+/** Sends what is complete, and asks for what is missing of a session that was broken off. */
+export async function sendUnsent(place: HTMLElement): Promise<void> {
+  const store = await PieceStore.open();
+  const sender = new Sender(store);
+  for (const stored of await store.reports()) {
+    if (stored.report.pain_after === null) place.append(question(stored, store, sender));
+    else await handIn(stored, sender, message(place));
+  }
+}
+
+async function handIn(stored: StoredReport, sender: Sender, words: HTMLElement): Promise<void> {
+  words.textContent = `${stored.name}: a session of yours is being sent…`;
+  try {
+    const outcome = await sender.finish(stored.sessionId);
+    words.textContent =
+      "result" in outcome ? `${stored.name}: your session was sent.` : outcome.refused;
+  } catch {
+    words.textContent = `${stored.name}: a session waits here until there is a connection.`;
+  }
+}
+
+function message(place: HTMLElement): HTMLElement {
+  const words = document.createElement("p");
+  words.className = "notice";
+  words.setAttribute("role", "status");
+  place.append(words);
+  return words;
+}
+
+function question(stored: StoredReport, store: PieceStore, sender: Sender): HTMLElement {
+  const template = document.querySelector<HTMLTemplateElement>("template[data-broken-off]");
+  const form = template?.content.firstElementChild?.cloneNode(true);
+  if (!(form instanceof HTMLFormElement)) throw new Error("the page has no form for the session");
+  const name = form.querySelector("[data-name]");
+  if (name) name.textContent = stored.name;
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const chosen = new FormData(form).get("pain_after");
+    const report = { ...stored.report, pain_after: Number(chosen) };
+    await store.keepReport({ ...stored, report });
+    const words = message(form.parentElement ?? document.body);
+    form.remove();
+    await handIn({ ...stored, report }, sender, words);
+  });
+  return form;
+}

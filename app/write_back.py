@@ -1,0 +1,93 @@
+"""Which way each thing goes to an EHR: by what the server says it takes, and the tenant's settings.
+
+| way | what is sent | when |
+|---|---|---|
+| transaction | the resources in one transaction | the server takes all of them, and transactions |
+| resources | each resource by itself | it takes those that stand alone, and no transactions |
+| document | a DocumentReference: a page to read, the resources attached | it takes documents |
+| hl7 | ORU^R01 for a session, MDM^T02 with the page to read for the rest | a destination takes it |
+
+The first that the server takes is chosen at the first attempt and kept with the message, so that a
+later change of the server's abilities sends nothing a second time in another form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from app.hl7.settings import OutboundType
+from app.outbox import MessageKind
+from fhir.capability import Capabilities
+
+Way = Literal["transaction", "resources", "document", "hl7"]
+WAYS: tuple[Way, ...] = get_args(Way)
+
+# Without these there is nothing to send; Device and Provenance go along where they are taken.
+_NEEDED: Mapping[MessageKind, tuple[str, ...]] = {
+    "prescription": ("CarePlan", "ServiceRequest", "Goal"),
+    "session": ("Observation",),
+    "range_test": ("Observation",),
+}
+
+_BY_HL7: Mapping[MessageKind, OutboundType] = {
+    "prescription": "MDM^T02",
+    "session": "ORU^R01",
+    "range_test": "MDM^T02",
+}
+
+# A CarePlan whose exercises are still missing would be a wrong prescription: all or nothing.
+_WHOLE: frozenset[MessageKind] = frozenset({"prescription"})
+
+
+@dataclass(frozen=True)
+class Choice:
+    """`way` is None where there is none; `why` is for the operator."""
+
+    way: Way | None
+    why: str
+
+
+def choose(
+    kind: MessageKind,
+    capabilities: Capabilities,
+    *,
+    hl7: Collection[str] = (),
+    allowed: Collection[str] = WAYS,
+    refused: Collection[str] = (),
+) -> Choice:
+    """The first way open for `kind`.
+
+    `hl7` are the types of HL7 v2 message that some destination takes, `allowed` the ways that the
+    tenant's settings leave; `refused` those that the server claimed to take and then did not.
+    """
+    against: list[str] = []
+    for way in WAYS:
+        objection = _objection(way, kind, capabilities, hl7)
+        if way not in allowed:
+            against.append(f"{way}: not among the settings of this health system")
+        elif way in refused:
+            against.append(f"{way}: refused by the EHR when tried")
+        elif objection:
+            against.append(f"{way}: {objection}")
+        else:
+            return Choice(way, "; ".join(against) or "the EHR takes it")
+    return Choice(None, "; ".join(against))
+
+
+def _objection(
+    way: Way, kind: MessageKind, capabilities: Capabilities, hl7: Collection[str]
+) -> str | None:
+    if way == "hl7":
+        taken = _BY_HL7[kind] in hl7
+        return None if taken else f"no HL7 v2 destination takes {_BY_HL7[kind]}"
+    if way == "document":
+        taken = capabilities.takes("DocumentReference")
+        return None if taken else "the EHR takes no DocumentReference"
+    lacking = [name for name in _NEEDED[kind] if not capabilities.takes(name)]
+    if lacking:
+        return f"the EHR takes no {' or '.join(lacking)}"
+    if way == "transaction":
+        return None if capabilities.transaction else "the EHR takes no transactions"
+    return "must arrive whole" if kind in _WHOLE else None
