@@ -21,6 +21,7 @@ from app.store import (
     PatientRow,
     PractitionerRow,
     Tenant,
+    among,
 )
 from billing.account import Account, Billed, BusyTime, EarlierEpisode, Entity
 from billing.payers import MEDICARE, UNKNOWN_PAYER, load_payers
@@ -137,7 +138,7 @@ def _billed(db: Session, patient_ids: Sequence[int]) -> dict[int, list[Billed]]:
             ClaimExportRow.exported_at,
         )
         .join(ClaimExportRow, ClaimExportRow.id == ClaimLineRow.export_id)
-        .where(ClaimLineRow.patient_id.in_(patient_ids), ClaimLineRow.released_at.is_(None))
+        .where(among(db, ClaimLineRow.patient_id, patient_ids), ClaimLineRow.released_at.is_(None))
     )
     billed: dict[int, list[Billed]] = {}
     for patient_id, day, code, units, episode_id, left_at in rows:
@@ -159,11 +160,16 @@ def busy_times(
             (other.npi == own.npi)
             & (other.patient_id != own.patient_id)
             & (other.began_at < own.ended_at)
-            # Says nothing new, but bounds what is looked at where years of entries are.
+            & (other.ended_at > own.began_at)
+            # The rest says nothing new. It bounds what is looked at where years of entries are, and
+            # tells PostgreSQL that few facts have clock times, or it would read all to join them.
             & (other.began_at > _longest_before(db, own.began_at))
-            & (other.ended_at > own.began_at),
+            & other.npi.is_not(None)
+            & other.began_at.is_not(None),
         )
-        .where(own.patient_id.in_(patient_ids))
+        .where(
+            among(db, own.patient_id, patient_ids), own.npi.is_not(None), own.began_at.is_not(None)
+        )
         .distinct()
     ).all()
     # A row may be of an entry that was corrected or retracted since; what stands is known by span.
@@ -196,7 +202,7 @@ def _provider_kinds(db: Session, episodes: Any) -> dict[str, ProviderKind]:
     npis = {episode.practitioner_npi for episode in episodes if episode.practitioner_npi}
     rows = db.execute(
         select(PractitionerRow.npi, PractitionerRow.provider_kind).where(
-            PractitionerRow.npi.in_(npis)
+            among(db, PractitionerRow.npi, npis)
         )
     )
     return {npi: cast(ProviderKind, kind) for npi, kind in rows if npi is not None}

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.rtm_book import current_episode
-from app.store import LedgerFactRow, PatientRow, from_document, mark_stale, to_document
+from app.store import LedgerFactRow, PatientRow, among, from_document, mark_stale, to_document
 from billing.claim import is_npi
 from rtm.plan_of_care import Certification
 
@@ -100,7 +100,7 @@ def read_certifications(
     """Every certification of those episodes that have any, in the order of recording."""
     rows = db.scalars(
         select(LedgerFactRow)
-        .where(LedgerFactRow.episode_id.in_(episode_ids), LedgerFactRow.kind == _KIND)
+        .where(among(db, LedgerFactRow.episode_id, episode_ids), LedgerFactRow.kind == _KIND)
         .order_by(LedgerFactRow.recorded_at, LedgerFactRow.id)
     )
     found: dict[str, list[RecordedCertification]] = {}

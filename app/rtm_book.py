@@ -19,6 +19,7 @@ from app.store import (
     PatientRow,
     PractitionerRow,
     Tenant,
+    among,
     as_text,
     json_reader,
     mark_stale,
@@ -73,9 +74,11 @@ def current_episode(db: Session, patient_id: int) -> Episode | None:
 
 def read_episodes(db: Session, patient_ids: Sequence[int]) -> dict[int, list[Episode]]:
     """The episodes of each patient who has any, the newest last."""
+    if not patient_ids:
+        return {}
     rows = db.execute(
         select(EpisodeRow.patient_id, as_text(EpisodeRow.document))
-        .where(EpisodeRow.patient_id.in_(patient_ids))
+        .where(among(db, EpisodeRow.patient_id, patient_ids))
         .order_by(EpisodeRow.recorded_at)
     )
     read = json_reader(Episode)
@@ -103,7 +106,7 @@ def read_ledgers(
             LedgerFactRow.recorded_at,
             LedgerFactRow.recorded_by,
         )
-        .where(LedgerFactRow.episode_id.in_(episode_ids), LedgerFactRow.kind.in_(_KINDS))
+        .where(among(db, LedgerFactRow.episode_id, episode_ids), LedgerFactRow.kind.in_(_KINDS))
         .order_by(LedgerFactRow.recorded_at, LedgerFactRow.id)
     )
     if recorded_until is not None:

@@ -15,7 +15,7 @@ from app.accounts import billing_entity, payer_profile
 from app.billing_office.month import PatientMonth
 from app.plan_of_care import read_certifications
 from app.rtm_book import read_episodes
-from app.store import ClaimLineRow, PatientRow, PractitionerRow, Tenant
+from app.store import ClaimLineRow, PatientRow, PractitionerRow, Tenant, among
 from billing.claim import ScrubFinding, pointers_for
 from billing.claim_model import (
     Address,
@@ -78,7 +78,7 @@ def read_basis(
     episodes = {**known, **read_episodes(db, [id_ for id_ in patient_ids if id_ not in known])}
     all_episodes = [episode for found in episodes.values() for episode in found]
     npis = {episode.practitioner_npi for episode in all_episodes if episode.practitioner_npi}
-    practitioners = db.scalars(select(PractitionerRow).where(PractitionerRow.npi.in_(npis)))
+    practitioners = db.scalars(select(PractitionerRow).where(among(db, PractitionerRow.npi, npis)))
     recorded = read_certifications(db, [episode.id for episode in all_episodes])
     return ClaimBasis(
         practice=tenant.practice,
@@ -198,7 +198,7 @@ def _billed(db: Session, patient_ids: Sequence[int]) -> dict[int, tuple[BilledLi
     """The patients' lines that left and stand, of every episode."""
     rows = db.scalars(
         select(ClaimLineRow)
-        .where(ClaimLineRow.patient_id.in_(patient_ids), ClaimLineRow.released_at.is_(None))
+        .where(among(db, ClaimLineRow.patient_id, patient_ids), ClaimLineRow.released_at.is_(None))
         .order_by(ClaimLineRow.id)
     )
     billed: dict[int, tuple[BilledLine, ...]] = {}

@@ -28,8 +28,9 @@ from app.billing_office.month import (
     MonthAtRest,
     PatientMonth,
     charged_months,
-    charged_patients,
     lock_out_of_date,
+    store_months,
+    stored_months,
     tally_months,
 )
 from app.store import Database, Tenant
@@ -89,12 +90,24 @@ def close_month(
 ) -> Iterator[PartDone]:
     """Every part of the close, in the order of the patients' ids, whatever process made it.
 
-    `db` stays in its transaction meanwhile; other processes come by `database`.
+    Its months are stored in the transaction of `db`; other processes come by `database`.
 
     Raises:
         WorkerDied: a process ended before its work was done.
     """
-    parts = _parts(db, close)
+    # Locked first: what is stored of these patients does not change from then on.
+    out_of_date = lock_out_of_date(db, close.month, close.now.date(), wait=True)
+    stored = stored_months(db, close.month)
+    row_ids = {patient_id: row_id for patient_id, (row_id, _) in stored.items()}
+    charged = [patient_id for patient_id, (_, count) in stored.items() if count]
+    for done in _done(database, db, close, _parts(out_of_date, charged), workers):
+        store_months(db, close.month, done.months, row_ids)
+        yield done
+
+
+def _done(
+    database: Database, db: Session, close: Close, parts: Sequence[Part], workers: int
+) -> Iterator[PartDone]:
     if workers == 1 or sum(len(part.out_of_date) + len(part.charged) for part in parts) <= _FEW:
         for part in parts:
             yield close_part(db, close, part)
@@ -143,8 +156,10 @@ def close_part(db: Session, close: Close, part: Part) -> PartDone:
                     findings,
                 )
             )
+    left = {each.patient_id for each in ready}
     return PartDone(
-        tuple(each.at_rest(today, close.now) for each in tallied),
+        # What leaves is billed from then on: the months that it leaves are to be tallied again.
+        tuple(each.at_rest(today, close.now, stale=each.patient.id in left) for each in tallied),
         tuple(ready),
         tuple(waiting),
         tuple(held),
@@ -159,11 +174,9 @@ def claim_id_of(number: int, patient_id: int) -> str:
     return f"{number:05d}{patient_id:05d}"
 
 
-def _parts(db: Session, close: Close) -> list[Part]:
-    out_of_date = lock_out_of_date(db, close.month, close.now.date(), wait=True)
+def _parts(out_of_date: Sequence[int], charged: Sequence[int]) -> list[Part]:
     known = set(out_of_date)
-    charged = [id_ for id_ in charged_patients(db, close.month) if id_ not in known]
-    everybody = iter(sorted([*out_of_date, *charged]))
+    everybody = iter(sorted(known.union(charged)))
     parts = []
     while ids := list(islice(everybody, _PART)):
         parts.append(

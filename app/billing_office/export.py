@@ -25,7 +25,7 @@ from app.billing_office.export_formats import (
     format_for,
 )
 from app.billing_office.leaving import Leaving, warnings_on
-from app.billing_office.month import BadMonth, month_bounds, store_months
+from app.billing_office.month import BadMonth, month_bounds
 from app.context import Context
 from app.ncci import deployment_edits
 from app.store import (
@@ -146,7 +146,6 @@ def month_leaving(context: Context, db: Session, close: Close, workers: int = 1)
     waiting: list[str] = []
     held: list[str] = []
     for part in close_month(context.database, db, close, workers):
-        store_months(db, close.month, part.months)
         ready += part.ready
         waiting += part.waiting
         held += part.held

@@ -20,6 +20,7 @@ from app.store import (
     PatientMonthChargeRow,
     PatientMonthRow,
     PatientRow,
+    among,
     from_document,
     insert_rows,
     mark_stale,
@@ -100,9 +101,12 @@ def refresh(
     take other patients.
     """
     ids = lock_out_of_date(db, month, today, at_most=at_most, after=after)
-    store_months(
-        db, month, [each.at_rest(today, now) for each in tally_months(db, month, today, ids)]
+    old = select(PatientMonthRow.patient_id, PatientMonthRow.id).where(
+        PatientMonthRow.month == month, among(db, PatientMonthRow.patient_id, ids)
     )
+    row_ids = {patient_id: row_id for patient_id, row_id in db.execute(old)}
+    months = [each.at_rest(today, now) for each in tally_months(db, month, today, ids)]
+    store_months(db, month, months, row_ids)
     return ids
 
 
@@ -149,7 +153,8 @@ class TalliedMonth:
     row: WorklistRow
     done: Activity
 
-    def at_rest(self, as_of: date, now: datetime) -> MonthAtRest:
+    def at_rest(self, as_of: date, now: datetime, *, stale: bool = False) -> MonthAtRest:
+        """`stale` where what it holds is about to change."""
         row, own = self.row, {"patient_id": self.patient.id, "month": self.month}
         columns = {
             **own,
@@ -167,7 +172,7 @@ class TalliedMonth:
             "document": to_json(_Document(self.episode.id, row)),
             "as_of": as_of,
             "computed_at": now,
-            "stale": False,
+            "stale": stale,
         }
         charges = tuple(
             {
@@ -187,7 +192,7 @@ def tally_months(
     """The months of those patients as the facts are now, in the order of their ids."""
     first, last = month_bounds(month)
     patients = db.scalars(
-        select(PatientRow).where(PatientRow.id.in_(patient_ids)).order_by(PatientRow.id)
+        select(PatientRow).where(among(db, PatientRow.id, patient_ids)).order_by(PatientRow.id)
     ).all()
     accounts, approved = read_accounts(db, patients, today), _approved(db, patient_ids)
     return [
@@ -202,18 +207,29 @@ def tally_months(
     ]
 
 
-def store_months(db: Session, month: str, months: Sequence[MonthAtRest]) -> None:
-    """Puts `months` in the place of what is stored of them."""
-    columns = {each.patient_id: each.columns for each in months}
-    old = select(PatientMonthRow.patient_id, PatientMonthRow.id).where(
-        PatientMonthRow.month == month, PatientMonthRow.patient_id.in_(columns)
+def stored_months(db: Session, month: str) -> dict[int, tuple[int, int]]:
+    """The row id and the number of charges of every stored row of `month`, by patient."""
+    rows = db.execute(
+        select(PatientMonthRow.patient_id, PatientMonthRow.id, PatientMonthRow.charge_count).where(
+            PatientMonthRow.month == month
+        )
     )
-    stored = {patient_id: row_id for patient_id, row_id in db.execute(old)}
+    return {patient_id: (row_id, count) for patient_id, row_id, count in rows}
+
+
+def store_months(
+    db: Session, month: str, months: Sequence[MonthAtRest], row_ids: Mapping[int, int]
+) -> None:
+    """Puts `months` in the place of the rows that there are of them, which `row_ids` gives by
+    patient."""
+    columns = {each.patient_id: each.columns for each in months}
+    stored = {patient_id: row_ids[patient_id] for patient_id in columns if patient_id in row_ids}
     if stored:
         db.execute(
             delete(PatientMonthChargeRow)
             .where(
-                PatientMonthChargeRow.month == month, PatientMonthChargeRow.patient_id.in_(stored)
+                PatientMonthChargeRow.month == month,
+                among(db, PatientMonthChargeRow.patient_id, stored),
             )
             .execution_options(synchronize_session=False)
         )
@@ -239,21 +255,12 @@ def is_up_to_date(db: Session, month: str, today: date) -> bool:
     return db.scalar(waiting) is None
 
 
-def charged_patients(db: Session, month: str) -> Sequence[int]:
-    """The ids of the patients with a charge in `month`, as last tallied."""
-    return db.scalars(
-        select(PatientMonthRow.patient_id).where(
-            PatientMonthRow.month == month, PatientMonthRow.charge_count > 0
-        )
-    ).all()
-
-
 def charged_months(db: Session, month: str, patient_ids: Sequence[int]) -> list[PatientMonth]:
     """The months of those patients, as last tallied."""
     found = db.execute(
         select(PatientMonthRow, PatientRow)
         .join(PatientRow, PatientRow.id == PatientMonthRow.patient_id)
-        .where(PatientMonthRow.month == month, PatientMonthRow.patient_id.in_(patient_ids))
+        .where(PatientMonthRow.month == month, among(db, PatientMonthRow.patient_id, patient_ids))
     ).all()
     return [patient_month(row, patient) for row, patient in found]
 
@@ -280,7 +287,7 @@ def approve_charges(
     """Records that a person looked at what those patients' charges were held for; how many."""
     rows = db.scalars(
         select(PatientMonthRow).where(
-            PatientMonthRow.month == month, PatientMonthRow.patient_id.in_(patient_ids)
+            PatientMonthRow.month == month, among(db, PatientMonthRow.patient_id, patient_ids)
         )
     ).all()
     count = 0
@@ -331,7 +338,7 @@ def _is_out_of_date(month: str, last: date, today: date) -> ColumnElement[bool]:
 def _approved(db: Session, patient_ids: Sequence[int]) -> dict[int, list[ChargeIdentity]]:
     found: dict[int, list[ChargeIdentity]] = {}
     for row in db.scalars(
-        select(ChargeApprovalRow).where(ChargeApprovalRow.patient_id.in_(patient_ids))
+        select(ChargeApprovalRow).where(among(db, ChargeApprovalRow.patient_id, patient_ids))
     ):
         modifiers = tuple(row.modifiers.split(".")) if row.modifiers else ()
         found.setdefault(row.patient_id, []).append((row.code, row.last, modifiers))

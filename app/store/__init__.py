@@ -1,7 +1,7 @@
 """SQLAlchemy models, one module an aggregate; importing this package knows every table."""
 
 from app.store.access import LaunchRow, SignInRow
-from app.store.base import ALL_TENANTS, Base, Database, TenantMissing, insert_rows
+from app.store.base import ALL_TENANTS, Base, Database, TenantMissing, among, insert_rows
 from app.store.care import ProgramRow, SessionRow
 from app.store.claim_events import ClaimEventRow, ClaimFileRow, EventIsFinal
 from app.store.claims import (
@@ -89,6 +89,7 @@ __all__ = [
     "Tenant",
     "TenantMissing",
     "VisitRow",
+    "among",
     "as_text",
     "from_document",
     "insert_rows",

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from app.store.base import Base, TenantOwned
+from app.store.base import Base, TenantOwned, among
 
 _IN_ONE_STATEMENT = 500
 
@@ -73,7 +73,9 @@ def mark_all_stale(session: Session, patient_ids: Sequence[int]) -> None:
         part = patient_ids[start : start + _IN_ONE_STATEMENT]
         session.execute(
             update(PatientMonthRow)
-            .where(PatientMonthRow.patient_id.in_(part), PatientMonthRow.stale.is_(False))
+            .where(
+                among(session, PatientMonthRow.patient_id, part), PatientMonthRow.stale.is_(False)
+            )
             .values(stale=True)
             .execution_options(synchronize_session=False)
         )
