@@ -55,10 +55,12 @@ def begin_sign_in(response: Response, context: Context, row: SignInRow, role: Ro
     """Gives `row` a fresh secret and puts it into this browser's cookie.
 
     `row` must not be flushed yet; its id and dates are set here. Nothing that the browser brought
-    along is taken over: neither a cookie, nor the token of its open forms, so that a page of the
-    patient before can't write to this one's record.
+    along is taken over: neither a cookie, nor the token of its open forms. Only a clinician who
+    opens a further chart keeps that token, for the timers of the tabs that are open; their forms
+    are held to the chart that they show (`app.clinician.chart_request`).
     """
-    session.pop("csrf_token", None)
+    if not _is_same_clinician(g.sign_ins.get(role), row, role):
+        session.pop("csrf_token", None)
     session["tenant"] = row.tenant_id
     secret = secrets.token_urlsafe(32)
     now = context.now()
@@ -77,6 +79,15 @@ def begin_sign_in(response: Response, context: Context, row: SignInRow, role: Ro
         path="/",
     )
     return response
+
+
+def _is_same_clinician(earlier: SignIn | None, row: SignInRow, role: Role) -> bool:
+    return (
+        role == "clinician"
+        and earlier is not None
+        and row.practitioner_id is not None
+        and (earlier.tenant_id, earlier.practitioner_id) == (row.tenant_id, row.practitioner_id)
+    )
 
 
 def cookie_name(settings: Settings, role: Role) -> str:

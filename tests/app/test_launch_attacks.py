@@ -171,8 +171,19 @@ def test_a_page_of_the_patient_before_writes_nothing_to_the_next(quiet: World) -
         pages.append(
             browser.get(f"{quiet.places.app}/chart/prescribe/shoulder_pain/motion_strength")
         )
-    with pytest.raises(DemoFailed, match="open too long"):
+    with pytest.raises(DemoFailed, match=r"409.*Another patient"):
         browser.submit(pages[0], {})
+
+
+def test_a_page_of_another_clinician_writes_nothing(quiet: World) -> None:
+    """The next person at the same computer takes over no form of the one before."""
+    browser = Browser()
+    form = {"patient": PATIENT, "practitioner": walk.THERAPIST}
+    browser.post(f"{quiet.places.ehr}/launch", form)
+    before = browser.get(f"{quiet.places.app}/chart/prescribe/shoulder_pain/motion_strength")
+    browser.post(f"{quiet.places.ehr}/launch", {**form, "practitioner": "robin-chen"})
+    with pytest.raises(DemoFailed, match="open too long"):
+        browser.submit(before, {})
 
 
 def test_a_new_sign_in_ends_the_one_before(quiet: World) -> None:
