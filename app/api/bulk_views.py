@@ -90,4 +90,6 @@ def export_file(tenant_id: str, export_id: str, name: str) -> Response:
         raise FhirProblem(404, "not-found", "The export has no such file.")
     caller.grant.for_system().reach(file["type"], "r")
     path = export_folder(caller.context, tenant_id, export_id) / file["name"]
-    return send_file(path.resolve(), mimetype="application/fhir+ndjson")
+    response = send_file(path.resolve(), mimetype="application/fhir+ndjson")
+    response.headers["Cache-Control"] = "no-store"
+    return response

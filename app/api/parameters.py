@@ -82,6 +82,15 @@ def criterion(parameter: Parameter, modifier: str | None, value: str, base: str)
     return Criterion(parameter, tuple(choices))
 
 
+def names_patients(criterion: Criterion, base: str) -> bool:
+    """Whether every alternative is a patient."""
+    if criterion.parameter.targets == ("Patient",):
+        return True
+    locals_ = [choice.removeprefix(f"{base}/") for choice in criterion.choices]
+    of_patients = "Patient" in criterion.parameter.targets
+    return of_patients and all(local.startswith("Patient/") for local in locals_)
+
+
 def referred_ids(criterion: Criterion, resource_type: str, base: str) -> frozenset[str]:
     """The ids of `resource_type` that a reference criterion names."""
     ids = set()

@@ -10,7 +10,14 @@ from typing import Any
 from app.api.access import Grant, Reach
 from app.api.holdings import Holdings
 from app.api.identity import key_of, keys_in
-from app.api.parameters import Criterion, bounds, criterion, referred_ids, values_at
+from app.api.parameters import (
+    Criterion,
+    bounds,
+    criterion,
+    names_patients,
+    referred_ids,
+    values_at,
+)
 from app.api.places import Held, Narrowing, Order, Place
 from app.api.problem import FhirProblem
 from app.api.registry import RECORD, SERVED, ServedType
@@ -219,7 +226,7 @@ def _narrowing(leg: Leg, base: str) -> Narrowing:
     updated, dated = [], []
     for each in leg.criteria:
         name = each.parameter.name
-        if each.parameter.targets == ("Patient",):
+        if names_patients(each, base):
             reach = reach.held_to(referred_ids(each, "Patient", base))
         elif name == "based-on":
             plans = referred_ids(each, "CarePlan", base)
@@ -285,14 +292,14 @@ def _included(
     for held in _referred(holdings, grant, query, matches):
         if held.reference not in known:
             found[held.reference] = held
-    for held in _referring(holdings, grant, query, base, matches):
-        if held.reference not in known:
-            found[held.reference] = held
-        if len(found) > MOST_INCLUDED:
+    for scanned, (held, met) in enumerate(_referring(holdings, grant, query, base, matches)):
+        if scanned == MOST_SCANNED or len(found) > MOST_INCLUDED:
             return tuple(found.values())[:MOST_INCLUDED], (
-                f"More than {MOST_INCLUDED} resources refer to these; "
+                "There are too many resources that may refer to these; "
                 "please search for them by that reference."
             )
+        if met and held.reference not in known:
+            found[held.reference] = held
     return tuple(found.values()), None
 
 
@@ -318,7 +325,8 @@ def _referred(
 
 def _referring(
     holdings: Holdings, grant: Grant, query: Query, base: str, matches: Sequence[Held]
-) -> Iterator[Held]:
+) -> Iterator[tuple[Held, bool]]:
+    """What may refer to the matches, and whether it does."""
     if not matches:
         return
     for include in query.revincludes:
@@ -328,7 +336,8 @@ def _referring(
         if parameter is not None and grant.allows(kind, "s"):
             choices = tuple(held.reference for held in matches)
             leg = Leg(served, (Criterion(parameter, choices),), grant.reach(kind, "s"))
-            yield from every(holdings, leg, base)
+            for held in holdings.stream(served.name, _narrowing(leg, base)):
+                yield held, _meets(leg, held, base)
 
 
 def _references(resource: dict[str, Any], elements: Sequence[str]) -> Iterator[str]:

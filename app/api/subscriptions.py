@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.api.access import Grant
-from app.api.parameters import Criterion, criterion, referred_ids
+from app.api.parameters import Criterion, criterion, names_patients, referred_ids
 from app.api.problem import FhirProblem
 from app.api.registry import SERVED
 from app.context import Context
@@ -95,7 +95,7 @@ def read_subscription(context: Context, resource: dict[str, Any], base: str) -> 
     criteria = read_criteria(resource["criteria"], base)
     patients = None
     for each in criteria:
-        if each.parameter.targets == ("Patient",):
+        if names_patients(each, base):
             named = referred_ids(each, "Patient", base)
             patients = named if patients is None else patients & named
     kept = {name: value for name, value in channel.items() if name != "header"}

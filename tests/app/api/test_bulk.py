@@ -62,6 +62,7 @@ def exported(world: World, reader: Reader, path: str = "$export") -> dict[str, l
     for file in manifest.json()["output"]:
         answer = reader.get(file["url"], headers={"Accept": "application/fhir+ndjson"})
         assert answer.headers["Content-Type"].startswith("application/fhir+ndjson")
+        assert answer.headers["Cache-Control"] == "no-store"
         found[file["type"]] = [json.loads(line) for line in answer.text.splitlines()]
         assert len(found[file["type"]]) == file["count"]
     return found

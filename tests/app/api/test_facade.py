@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
+from app.api import searching
 from app.api.registry import SERVED
 from app.api.searching import MOST_COUNT
 from fhir import codes
@@ -390,6 +391,31 @@ def test_observations_come_with_their_provenance(system: Reader) -> None:
     assert modes(bundle, "include") == ["Provenance"] * 3
     provenance = system.found(f"Provenance?target={of(bundle['entry'][0]['resource'])}")
     assert len(provenance) == 1
+
+
+def test_a_patient_comes_with_all_that_refers_to_them(system: Reader) -> None:
+    query = "_revinclude=Provenance:agent&_revinclude=Consent:patient"
+    bundle = system.get(f"Patient?_id={SAMUEL}&{query}").json()
+    assert sorted(set(modes(bundle, "include"))) == ["Consent", "Provenance"]
+    assert ROSA not in str(bundle)
+
+
+def test_too_many_to_include_is_said(system: Reader, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "MOST_INCLUDED", 3)
+    bundle = system.get(f"CarePlan?patient={SAMUEL}&_revinclude=Observation:based-on").json()
+    assert len(modes(bundle, "include")) == 3
+    assert modes(bundle, "outcome") == ["OperationOutcome"]
+    assert r4_issues([bundle]) == []
+
+
+def test_one_request_looks_at_so_much_and_the_next_goes_on(
+    system: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(searching, "MOST_SCANNED", 4)
+    assert len(system.found("Observation?code=exercise_session")) == 6
+    answer = system.get("Observation?code=exercise_session&_summary=count")
+    assert answer.status_code == 400
+    assert "narrow" in outcome(answer)
 
 
 def test_what_a_token_may_not_read_is_not_included(record: World) -> None:
