@@ -173,7 +173,8 @@ def busy_times(
         .distinct()
     ).all()
     # A row may be of an entry that was corrected or retracted since; what stands is known by span.
-    ledgers = read_ledgers(db, list({row.episode_id for row in rows}), recorded_until)
+    others = list({row.episode_id for row in rows})
+    ledgers = read_ledgers(db, others, recorded_until, ("time_entry", "correction", "confirmation"))
     standing = {
         (episode_id, entry.npi, entry.start, entry.end): entry.id
         for episode_id, ledger in ledgers.items()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
@@ -89,12 +89,17 @@ def read_episodes(db: Session, patient_ids: Sequence[int]) -> dict[int, list[Epi
 
 
 def read_ledgers(
-    db: Session, episode_ids: Sequence[str], recorded_until: datetime | None = None
+    db: Session,
+    episode_ids: Sequence[str],
+    recorded_until: datetime | None = None,
+    kinds: Collection[str] = tuple(_KINDS),
 ) -> dict[str, Ledger]:
     """Every fact of each episode that is counted, in the order of recording.
 
-    With `recorded_until`, as the ledgers stood then.
+    With `recorded_until`, as the ledgers stood then; with `kinds`, of those alone.
     """
+    if not episode_ids:
+        return {}
     facts: dict[str, dict[str, list[Any]]] = {
         episode_id: {kind: [] for kind in _KINDS} for episode_id in episode_ids
     }
@@ -103,10 +108,8 @@ def read_ledgers(
             LedgerFactRow.episode_id,
             LedgerFactRow.kind,
             as_text(LedgerFactRow.document),
-            LedgerFactRow.recorded_at,
-            LedgerFactRow.recorded_by,
         )
-        .where(among(db, LedgerFactRow.episode_id, episode_ids), LedgerFactRow.kind.in_(_KINDS))
+        .where(among(db, LedgerFactRow.episode_id, episode_ids), LedgerFactRow.kind.in_(kinds))
         .order_by(LedgerFactRow.recorded_at, LedgerFactRow.id)
     )
     if recorded_until is not None:
@@ -114,21 +117,37 @@ def read_ledgers(
     readers: dict[str, Callable[[str], Any]] = {
         kind: json_reader(fact) for kind, fact in _KINDS.items()
     }
-    for episode_id, kind, text, recorded_at, recorded_by in db.execute(query):
-        fact = readers[kind](text)
-        if isinstance(fact, TimeEntry) and fact.author is None:
-            fact = _by_its_recorder(fact, recorded_by, recorded_at)
-        facts[episode_id][kind].append(fact)
+    for episode_id, kind, text in db.execute(query):
+        facts[episode_id][kind].append(readers[kind](text))
+    _name_authors(db, [found["time_entry"] for found in facts.values()])
     return {
         episode_id: Ledger(
-            days=tuple(kinds["monitored_day"]),
-            time=tuple(kinds["time_entry"]),
-            interactions=tuple(kinds["interaction"]),
-            corrections=tuple(kinds["correction"]),
-            confirmations=tuple(kinds["confirmation"]),
+            days=tuple(found["monitored_day"]),
+            time=tuple(found["time_entry"]),
+            interactions=tuple(found["interaction"]),
+            corrections=tuple(found["correction"]),
+            confirmations=tuple(found["confirmation"]),
         )
-        for episode_id, kinds in facts.items()
+        for episode_id, found in facts.items()
     }
+
+
+def _name_authors(db: Session, ledgers: Sequence[list[TimeEntry]]) -> None:
+    """Entries of before authors were in them get whom their rows have always named."""
+    unnamed = [entry.id for entries in ledgers for entry in entries if entry.author is None]
+    if not unnamed:
+        return
+    rows = db.execute(
+        select(LedgerFactRow.id, LedgerFactRow.recorded_by, LedgerFactRow.recorded_at).where(
+            among(db, LedgerFactRow.id, unnamed)
+        )
+    )
+    recorded = {fact_id: (by, at) for fact_id, by, at in rows}
+    for entries in ledgers:
+        entries[:] = [
+            entry if entry.author else _by_its_recorder(entry, *recorded[entry.id])
+            for entry in entries
+        ]
 
 
 def _by_its_recorder(entry: TimeEntry, recorded_by: str, recorded_at: datetime) -> TimeEntry:

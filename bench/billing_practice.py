@@ -1,9 +1,10 @@
 """Any number of invented patients with a month of monitoring, written straight into a database.
 
 The same numbers and seed always give the same rows. The month holds what a month-end meets: every
-tier of days and minutes, timers that overlap between patients, corrections, discharges, Medicare
-and commercial payers, therapy plans and none, lines that left before, and for each reason of the
-scrubber that a patient's data can cause somebody who is held for it (`DEFECTS`).
+tier of days and minutes, timers that overlap between patients and that somebody signed or did not,
+corrections, discharges, Medicare and commercial payers, therapy plans and none, lines that left
+before, and for each reason of the scrubber that a patient's data can cause somebody who is held for
+it (`DEFECTS`).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from app.store import (
 from app.store.base import TenantOwned
 from rtm.episode import Consent, Device, Episode, TherapyPlan
 from rtm.ledger import (
+    Confirmation,
     Correction,
     Fact,
     Interaction,
@@ -60,6 +62,7 @@ _KINDS: Mapping[type, str] = {
     TimeEntry: "time_entry",
     Interaction: "interaction",
     Correction: "correction",
+    Confirmation: "confirmation",
 }
 _PLANS: Mapping[ProviderKind, TherapyPlan] = {"pt": "GP", "ot": "GO", "slp": "GN"}
 _TAXONOMIES: Mapping[ProviderKind, str] = {
@@ -112,6 +115,9 @@ _TALKS: tuple[tuple[InteractionKind, ...], ...] = (
 _CONDITIONS = ("M17.11", "M17.12", "M75.121", "M54.50", "M25.561", "M16.11", "S83.511A", "Z96.651")
 
 
+Recorded = Fact | Correction | Confirmation
+
+
 @dataclass(frozen=True)
 class Practitioner:
     """A practitioner of the practice and the kind of work that is theirs."""
@@ -119,6 +125,10 @@ class Practitioner:
     npi: str
     kind: ProviderKind
     taxonomy: str | None = None
+
+    @property
+    def name(self) -> str:
+        return f"Practitioner {self.npi}"
 
     @property
     def plan(self) -> TherapyPlan | None:
@@ -137,7 +147,7 @@ class Person:
     id: int
     columns: Mapping[str, Any]
     episodes: tuple[Episode, ...]
-    facts: tuple[Fact | Correction, ...]
+    facts: tuple[Recorded, ...]
     billed: tuple[tuple[str, date], ...] = ()
     approved: tuple[tuple[str, date], ...] = ()
 
@@ -287,12 +297,14 @@ def _facts(
     monitored: list[date],
     zone: ZoneInfo,
     rng: Random,
-) -> Iterator[Fact | Correction]:
+) -> Iterator[Recorded]:
     for day in monitored:
         for session in range(2 if rng.random() < 0.1 else 1):
             yield _day(f"{number}-{day}-{session}", day, zone, rng)
     entries = list(_time(number, practitioner, rng))
     yield from entries
+    if rng.random() < 0.93:
+        yield from _confirmations(number, entries)
     for kind in rng.choices(_TALKS, (12, 6, 60, 22))[0]:
         day = _FIRST + timedelta(days=rng.randrange(31))
         at = datetime.combine(day, time(9 + rng.randrange(8), rng.randrange(60)), zone)
@@ -305,11 +317,23 @@ def _facts(
         wrong = rng.choice(entries)
         right = replace(wrong, id=f"{wrong.id}-right", seconds=max(60, wrong.seconds - 60))
         at = datetime.combine(_LAST, time(20), UTC)
-        yield Correction(f"corr-{number}", wrong.id, "Terry Alvarez", "typed wrong", at, right)
+        yield Correction(
+            f"corr-{number}", wrong.id, wrong.author or "", "typed wrong", at, right, wrong.npi
+        )
     if monitored and rng.random() < 0.03:
         wrong_id = f"day-{number}-{monitored[0]}-0"
         at = datetime.combine(_LAST, time(21), UTC)
         yield Correction(f"gone-{number}", wrong_id, "Terry Alvarez", "of another patient", at)
+
+
+def _confirmations(number: int, entries: list[TimeEntry]) -> Iterator[Confirmation]:
+    """Whoever's time the timer proposed signs it on the month's last day."""
+    proposed = [entry for entry in entries if entry.source == "timer"]
+    at = datetime.combine(_LAST, time(19), UTC)
+    for author, npi, by in dict.fromkeys((e.author, e.npi, e.by) for e in proposed):
+        own = tuple(e.id for e in proposed if (e.author, e.npi) == (author, npi))
+        statement = "I did this work in the time shown."
+        yield Confirmation(f"sign-{number}-{by}", own, author or "", by, at, statement, npi)
 
 
 def _day(id: str, day: date, zone: ZoneInfo, rng: Random) -> MonitoredDay:
@@ -346,6 +370,8 @@ def _time(number: int, practitioner: Practitioner, rng: Random) -> Iterator[Time
             activity="review: monitoring data and program",
             npi=None if assistant else practitioner.npi,
             supervised_by=practitioner.npi if assistant else None,
+            author=f"Assistant of {practitioner.npi}" if assistant else practitioner.name,
+            signed_at=datetime.combine(day, time(23), UTC) if by_hand else None,
         )
         if by_hand and rng.random() < 0.03:
             entry = replace(entry, activity="voicemail left for the patient")
@@ -424,7 +450,7 @@ def write_practitioners(db: Session, staff: Iterable[Practitioner]) -> None:
     rows = [
         {
             "fhir_user": f"Practitioner/{person.npi}",
-            "name": f"Practitioner {person.npi}",
+            "name": person.name,
             "family": _FAMILIES[number % len(_FAMILIES)],
             "given": _GIVEN[number % len(_GIVEN)],
             "npi": person.npi,
@@ -522,14 +548,15 @@ def _rows(
     return rows
 
 
-def _fact(fact: Fact | Correction) -> dict[str, Any]:
+def _fact(fact: Recorded) -> dict[str, Any]:
     if isinstance(fact, MonitoredDay):
         at = fact.received_at or datetime.combine(fact.local_date, time(15), UTC)
     elif isinstance(fact, TimeEntry):
-        at = fact.end or datetime.combine(fact.local_date, time(22), UTC)
+        at = fact.end or fact.signed_at or datetime.combine(fact.local_date, time(22), UTC)
     else:
         at = fact.at
-    clocked = fact if isinstance(fact, TimeEntry) else None
+    entry = fact.replacement if isinstance(fact, Correction) else fact
+    clocked = entry if isinstance(entry, TimeEntry) else None
     return {
         "id": fact.id,
         "kind": _KINDS[type(fact)],

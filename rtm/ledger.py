@@ -182,8 +182,13 @@ class Ledger:
 
     def facts(self) -> tuple[Fact, ...]:
         """The facts that stand after every correction, in the order of the first record."""
-        found, _ = self.histories
-        return tuple(history.standing for history in found if history.standing is not None)
+        return tuple(fact for fact, _ in self.standing[0])
+
+    @cached_property
+    def standing(self) -> tuple[tuple[tuple[Fact, bool], ...], tuple[FactProblem, ...]]:
+        """What stands, each with whether it is signed, and what can't be applied: as `histories`
+        have it, but of the facts alone that a correction or confirmation names."""
+        return _standing(self)
 
     @cached_property
     def histories(self) -> tuple[tuple[FactHistory, ...], tuple[FactProblem, ...]]:
@@ -193,6 +198,39 @@ class Ledger:
         order in which they arrived; of one instant, corrections come first.
         """
         return _histories(self)
+
+
+def _standing(
+    ledger: Ledger,
+) -> tuple[tuple[tuple[Fact, bool], ...], tuple[FactProblem, ...]]:
+    recorded: tuple[Fact, ...] = (*ledger.days, *ledger.time, *ledger.interactions)
+    named = {entry_id for step in ledger.confirmations for entry_id in step.entry_ids}
+    for step in ledger.corrections:
+        named.add(step.corrects)
+        if step.replacement is not None:
+            named.add(step.replacement.id)
+    if len({fact.id for fact in recorded}) < len(recorded):
+        named.update(fact.id for fact in recorded)
+    found, problems = _histories(
+        Ledger(
+            tuple(fact for fact in ledger.days if fact.id in named),
+            tuple(fact for fact in ledger.time if fact.id in named),
+            tuple(fact for fact in ledger.interactions if fact.id in named),
+            ledger.corrections,
+            ledger.confirmations,
+        )
+    )
+    followed = {history.first.id: history for history in found}
+    standing: list[tuple[Fact, bool]] = []
+    for fact in recorded:
+        if fact.id not in named:
+            standing.append((fact, _signed_by_logging(fact) is not None))
+            continue
+        # Taken out, so that a second fact with this id finds none.
+        history = followed.pop(fact.id, None)
+        if history is not None and history.standing is not None:
+            standing.append((history.standing, history.signature is not None))
+    return tuple(standing), problems
 
 
 def _histories(ledger: Ledger) -> tuple[tuple[FactHistory, ...], tuple[FactProblem, ...]]:
@@ -301,7 +339,7 @@ def _confirm(
             continue
         found[root] = FactHistory(
             first=history.first,
-            standing=replace(entry, activity=step.activity or entry.activity),
+            standing=replace(entry, activity=step.activity) if step.activity else entry,
             steps=(*history.steps, step),
             signature=Signature("confirmed", step.author, step.npi, step.at),
         )
@@ -359,16 +397,13 @@ def countable(
     `on_date` gives the local date of each interaction by id (an instant needs a time zone).
     """
     local = dict(on_date)
-    found, unclear = ledger.histories
+    facts, unclear = ledger.standing
     days: list[MonitoredDay] = []
     time: list[TimeEntry] = []
     unconfirmed: list[TimeEntry] = []
     interactions: list[Interaction] = []
     problems = list(unclear)
-    for history in found:
-        fact = history.standing
-        if fact is None:
-            continue
+    for fact, signed in facts:
         if isinstance(fact, MonitoredDay):
             why = _day_problem(fact, as_of)
             if why is None:
@@ -376,7 +411,7 @@ def countable(
         elif isinstance(fact, TimeEntry):
             why = _time_problem(fact, as_of)
             if why is None:
-                (unconfirmed if history.signature is None else time).append(fact)
+                (time if signed else unconfirmed).append(fact)
         else:
             why = _interaction_problem(fact, as_of, local)
             if why is None:

@@ -19,7 +19,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.billing_office.claim_events import record_event, settle
-from app.billing_office.export import close_of, lock_counter, month_leaving, send
+from app.billing_office.export import close_of, lock_counter, send_month
 from app.context import Context
 from app.hl7.mllp import Acknowledgment, MllpFailed
 from app.hl7.resend import send_until_answered
@@ -99,15 +99,11 @@ def queue_charges(context: Context, tenant_id: str, month: str) -> Queued:
         now = context.now().astimezone(ZoneInfo(tenant.time_zone))
         counter = lock_counter(db)
         close = close_of(context, tenant, month, "dft", counter, now)
-        found = month_leaving(context, db, close)
-        if not found.ready:
-            return Queued(0, Decimal("0.00"), found.held, ())
-        (file,) = send(
-            db, tenant, found.ready, month=month, format_="dft", counter=counter, now=now
-        )
-        _keep_messages(db, file.control_number, file.data.decode(), file.claim_ids, context.now())
-        total = sum((leaving.total for leaving in found.ready), Decimal("0.00"))
-        return Queued(len(found.ready), total, found.held, found.warned)
+        done = send_month(context, db, tenant, close, counter)
+        for file in done.files:
+            content = file.data.decode()
+            _keep_messages(db, file.control_number, content, file.claim_ids, context.now())
+        return Queued(done.claim_count, done.total, done.held, done.warned)
 
 
 def deliver_charges(

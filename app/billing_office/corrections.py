@@ -21,9 +21,15 @@ from app.billing_office.claim_events import (
 )
 from app.billing_office.claims import build_claim, read_basis
 from app.billing_office.close import claim_id_of
-from app.billing_office.export import ExportRefused, loaded_edits, lock_counter, routing, send
+from app.billing_office.export import (
+    ExportBatch,
+    ExportRefused,
+    loaded_edits,
+    lock_counter,
+    routing,
+)
 from app.billing_office.export_formats import ExportedFile, Format, FormatRefused, format_for
-from app.billing_office.leaving import Leaving, in_words, prepare, warnings_on
+from app.billing_office.leaving import Leaving, in_words, prepare
 from app.billing_office.month import month_of
 from app.context import Context
 from app.store import ClaimExportRow, ClaimLineRow, ClaimRow, PatientRow, Tenant
@@ -133,15 +139,15 @@ def _change(
         if kind == "correction_sent":
             _hand_over(db, one, now)
         try:
-            (file,) = send(
-                db, tenant, [one], month=export.month, format_=format_, counter=counter, now=now
-            )
+            batch = ExportBatch(db, tenant, export.month, format_, counter, now)
+            batch.add([one])
+            (file,) = batch.finish()
         except ExportRefused as error:
             raise ChangeRefused(f"claim {claim_id}: {error}") from None
         on = day_of_decision(db, tenant_id, claim_id, now)
         event = ClaimEvent(claim_id, kind, on, f"claim {new_id}", reasons=(reason,))
         record_event(db, event, at=context.now(), by=by)
-        return ChangeDone(new_id, file, warnings_on([one]))
+        return ChangeDone(new_id, file, batch.warnings.in_words)
 
 
 def _format(tenant: Tenant, row: ClaimRow) -> Format:

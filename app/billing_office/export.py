@@ -21,10 +21,13 @@ from app.billing_office.export_formats import (
     ExportedFile,
     Format,
     FormatRefused,
+    Receiver,
+    Written,
     files_of,
     format_for,
+    receiver_of,
 )
-from app.billing_office.leaving import Leaving, warnings_on
+from app.billing_office.leaving import Leaving, Warnings
 from app.billing_office.month import BadMonth, month_bounds
 from app.context import Context
 from app.ncci import deployment_edits
@@ -87,30 +90,8 @@ def export_month(
         format_ = _format(tenant, asked)
         counter = lock_counter(db)
         close = close_of(context, tenant, month, format_, counter, now)
-        found = month_leaving(context, db, close, workers)
-        if not found.ready:
-            return _again(db, month, format_, found.held)
-        files = send(
-            db, tenant, found.ready, month=month, format_=format_, counter=counter, now=now
-        )
-        return ExportDone(
-            files=files,
-            claim_count=len(found.ready),
-            line_count=sum(len(leaving.lines) for leaving in found.ready),
-            total=sum((leaving.total for leaving in found.ready), Decimal("0.00")),
-            held=found.held,
-            again=False,
-            warned=found.warned,
-        )
-
-
-@dataclass(frozen=True)
-class Found:
-    """What of a month may leave, what stays back and why, and the warnings, each once."""
-
-    ready: tuple[Leaving, ...]
-    held: tuple[str, ...]
-    warned: tuple[str, ...]
+        done = send_month(context, db, tenant, close, counter, workers)
+        return done if done.files else _again(db, month, format_, done.held)
 
 
 def close_of(
@@ -133,23 +114,42 @@ def close_of(
     )
 
 
-def month_leaving(context: Context, db: Session, close: Close, workers: int = 1) -> Found:
-    """Every claim of the month that may leave now, in the order of the patients' ids.
+def send_month(
+    context: Context,
+    db: Session,
+    tenant: Tenant,
+    close: Close,
+    counter: CounterRow,
+    workers: int = 1,
+) -> ExportDone:
+    """Sends every claim of the month that may leave now, in the order of the patients' ids; no
+    files where there is none.
 
-    The caller holds the lock of the counter. Raises ExportRefused for a bad month.
+    The caller holds the lock of `counter`.
+
+    Raises:
+        ExportRefused: bad month, or the control numbers are used up.
     """
     try:
         month_bounds(close.month)
     except BadMonth as error:
         raise ExportRefused(str(error)) from None
-    ready: list[Leaving] = []
+    batch = ExportBatch(db, tenant, close.month, close.format, counter, close.now)
     waiting: list[str] = []
     held: list[str] = []
     for part in close_month(context.database, db, close, workers):
-        ready += part.ready
+        batch.add(part.ready)
         waiting += part.waiting
         held += part.held
-    return Found(tuple(ready), (*waiting, *held), warnings_on(ready))
+    return ExportDone(
+        files=batch.finish(),
+        claim_count=batch.claim_count,
+        line_count=batch.line_count,
+        total=batch.total,
+        held=(*waiting, *held),
+        again=False,
+        warned=batch.warnings.in_words,
+    )
 
 
 def loaded_edits(context: Context) -> Edits:
@@ -175,34 +175,97 @@ def lock_counter(db: Session) -> CounterRow:
     return db.scalars(query.execution_options(populate_existing=True)).one()
 
 
-def send(
-    db: Session,
-    tenant: Tenant,
-    ready: Sequence[Leaving],
-    *,
-    month: str,
-    format_: Format,
-    counter: CounterRow,
-    now: datetime,
-) -> tuple[ExportedFile, ...]:
-    """Writes the files of `ready` and keeps them with their claims; `now` is local.
+class ExportBatch:
+    """The files of one export while they come about.
 
-    Raises:
-        ExportRefused: the control numbers are used up.
+    Claims are kept as they are added, each with the export it will be in; the files are written at
+    the end. Of many claims only what a file needs of them is held in memory.
     """
-    first = counter.value + 1
-    if first + len(ready) - 1 > LARGEST_CONTROL_NUMBER:
-        raise ExportRefused(f"the control numbers run out after {LARGEST_CONTROL_NUMBER}")
-    production = bool(tenant.practice.get("production", False))
-    by_id = {leaving.claim_id: leaving for leaving in ready}
-    parts = {leaving.claim_id: leaving.written for leaving in ready}
-    files = files_of(format_, parts, Interchange(first, now, production))
-    counter.value += len(files)
-    for file in files:
-        leavings = [by_id[id_] for id_ in file.claim_ids]
-        _record(db, file, leavings, month=month, batch=first, now=now)
-    db.flush()
-    return files
+
+    def __init__(
+        self,
+        db: Session,
+        tenant: Tenant,
+        month: str,
+        format_: Format,
+        counter: CounterRow,
+        now: datetime,
+    ) -> None:
+        """The caller holds the lock of `counter`; `now` is local."""
+        self.claim_count, self.line_count, self.total = 0, 0, Decimal("0.00")
+        self.warnings = Warnings()
+        self._db, self._month, self._format, self._now = db, month, format_, now
+        self._counter, self._first = counter, counter.value + 1
+        self._production = bool(tenant.practice.get("production", False))
+        self._exports: dict[Receiver, ClaimExportRow] = {}
+        self._written: dict[str, Written] = {}
+        self._totals: dict[int, Decimal] = {}
+
+    def add(self, claims: Sequence[Leaving]) -> None:
+        """Keeps `claims` and takes their charges.
+
+        Raises:
+            ExportRefused: the control numbers are used up.
+        """
+        by_receiver: dict[Receiver, list[Leaving]] = {}
+        for claim in claims:
+            by_receiver.setdefault(receiver_of(claim.written), []).append(claim)
+            self._written[claim.claim_id] = claim.written
+        for receiver, theirs in by_receiver.items():
+            export = self._exports.get(receiver) or self._begin(receiver)
+            keep_claims(self._db, export, theirs)
+            lines = [{**line, "export_id": export.id} for claim in theirs for line in claim.lines]
+            insert_rows(self._db, ClaimLineRow, lines)
+            mark_all_stale(self._db, [claim.patient_id for claim in theirs])
+            self.claim_count += len(theirs)
+            self.line_count += len(lines)
+            self._totals[export.control_number] += sum(
+                (claim.total for claim in theirs), Decimal("0.00")
+            )
+        self.total = sum(self._totals.values(), Decimal("0.00"))
+        self.warnings.add(claims)
+
+    def finish(self) -> tuple[ExportedFile, ...]:
+        """The files, stored; none where nothing was added."""
+        if not self._written:
+            return ()
+        interchange = Interchange(self._first, self._now, self._production)
+        files = files_of(self._format, self._written, interchange)
+        exports = {export.control_number: export for export in self._exports.values()}
+        for file in files:
+            export = exports[file.control_number]
+            is_text = file.format != "cms1500-pdf"
+            export.sha256 = hashlib.sha256(file.data).hexdigest()
+            export.content = file.data.decode() if is_text else ""
+            export.data = None if is_text else file.data
+            export.claim_count = len(file.claim_ids)
+            export.total = str(self._totals[file.control_number])
+            export.receiver = file.receiver
+        self._counter.value += len(files)
+        self._db.flush()
+        return files
+
+    def _begin(self, receiver: Receiver) -> ClaimExportRow:
+        """A row for the next file; what is in it comes at the end."""
+        number = self._first + len(self._exports)
+        if number > LARGEST_CONTROL_NUMBER:
+            raise ExportRefused(f"the control numbers run out after {LARGEST_CONTROL_NUMBER}")
+        export = ClaimExportRow(
+            month=self._month,
+            format=self._format,
+            control_number=number,
+            exported_at=self._now,
+            sha256="",
+            content="",
+            claim_count=0,
+            total="0.00",
+            batch=self._first,
+        )
+        self._db.add(export)
+        self._db.flush()
+        self._exports[receiver] = export
+        self._totals[number] = Decimal("0.00")
+        return export
 
 
 def routing(tenant: Tenant) -> Routing:
@@ -229,7 +292,7 @@ def exports_of(db: Session, month: str) -> Sequence[ClaimExportRow]:
 def exported_file(export: ClaimExportRow) -> ExportedFile:
     """The file of a stored export, without the names of its claims."""
     return ExportedFile(
-        export.format,  # type: ignore[arg-type]  # written by `_record` alone
+        export.format,  # type: ignore[arg-type]  # written by `ExportBatch` alone
         export.control_number,
         export.receiver,
         export.file_bytes,
@@ -242,40 +305,6 @@ def _format(tenant: Tenant, asked: str) -> Format:
         return format_for(asked, billing_entity(tenant.practice))
     except (FormatRefused, UnknownEntity) as error:
         raise ExportRefused(str(error)) from None
-
-
-def _record(
-    db: Session,
-    file: ExportedFile,
-    leavings: Sequence[Leaving],
-    *,
-    month: str,
-    batch: int,
-    now: datetime,
-) -> None:
-    is_text = file.format != "cms1500-pdf"
-    export = ClaimExportRow(
-        month=month,
-        format=file.format,
-        control_number=file.control_number,
-        exported_at=now,
-        sha256=hashlib.sha256(file.data).hexdigest(),
-        content=file.data.decode() if is_text else "",
-        data=None if is_text else file.data,
-        claim_count=len(leavings),
-        total=str(sum((leaving.total for leaving in leavings), Decimal("0.00"))),
-        batch=batch,
-        receiver=file.receiver,
-    )
-    db.add(export)
-    db.flush()
-    keep_claims(db, export, leavings)
-    insert_rows(
-        db,
-        ClaimLineRow,
-        ({**line, "export_id": export.id} for leaving in leavings for line in leaving.lines),
-    )
-    mark_all_stale(db, [leaving.patient_id for leaving in leavings])
 
 
 def _again(db: Session, month: str, format_: Format, held: tuple[str, ...]) -> ExportDone:

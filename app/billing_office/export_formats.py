@@ -118,11 +118,21 @@ def written(format_: Format, one: Outgoing, routing: Routing, created: datetime)
     return charge_message(one, routing, created) if format_ == "dft" else one
 
 
+# To whom a claim goes: files part by it. Empty where one file is for all.
+Receiver = tuple[str, ...]
+
+
+def receiver_of(one: Written) -> Receiver:
+    if isinstance(one, ClaimLoops):
+        return one.version, one.payer.receiver_id, one.payer.receiver_name
+    return ()
+
+
 def files_of(
     format_: Format, leaving: Mapping[str, Written], interchange: Interchange
 ) -> tuple[ExportedFile, ...]:
     """The files of `leaving`, by claim id, with consecutive control numbers from that of
-    `interchange` on.
+    `interchange` on, in the order in which their receivers first occur.
 
     837 has one for each receiver; every other format is one file.
 

@@ -95,16 +95,28 @@ def in_words(finding: ScrubFinding) -> str:
     return f"{finding.claim_id}: {finding.field} {finding.why}{mend}"
 
 
-def warnings_on(ready: Iterable[Leaving]) -> tuple[str, ...]:
-    """What the scrubber warns of, each thing once with the claims it is about."""
-    warned: dict[str, list[str]] = {}
-    for one in ready:
-        for text in one.warnings:
-            warned.setdefault(text, []).append(one.claim_id)
-    return tuple(f"{_naming(ids)}: {text}" for text, ids in warned.items())
+class Warnings:
+    """What the scrubber warns of on claims that leave, each thing once with whom it is about."""
+
+    def __init__(self, claims: Iterable[Leaving] = ()) -> None:
+        self._about: dict[str, tuple[list[str], int]] = {}
+        self.add(claims)
+
+    def add(self, claims: Iterable[Leaving]) -> None:
+        for claim in claims:
+            for text in claim.warnings:
+                named, count = self._about.get(text, ([], 0))
+                if len(named) < _NAMED:
+                    named.append(claim.claim_id)
+                self._about[text] = (named, count + 1)
+
+    @property
+    def in_words(self) -> tuple[str, ...]:
+        return tuple(
+            f"{', '.join(named)}{_further(count - len(named))}: {text}"
+            for text, (named, count) in self._about.items()
+        )
 
 
-def _naming(claim_ids: Sequence[str]) -> str:
-    further = len(claim_ids) - _NAMED
-    named = ", ".join(claim_ids[:_NAMED])
-    return f"{named} and {further:,} more" if further > 0 else named
+def _further(count: int) -> str:
+    return f" and {count:,} more" if count else ""

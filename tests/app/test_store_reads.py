@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -135,8 +136,12 @@ def test_a_ledger_is_read_as_it_was_written(database: Database) -> None:
     with database.begin(TENANT_ID) as db:
         write_people(db, [person])
         (ledger,) = read_ledgers(db, [person.episodes[-1].id]).values()
-    facts = (*ledger.days, *ledger.time, *ledger.interactions, *ledger.corrections)
-    assert sorted(facts, key=str) == sorted(person.facts, key=str)
+    facts = (
+        *(*ledger.days, *ledger.time, *ledger.interactions),
+        *(*ledger.corrections, *ledger.confirmations),
+    )
+    by_id = attrgetter("id")
+    assert sorted(facts, key=by_id) == sorted(person.facts, key=by_id)
 
 
 # Time --------------------------------------------------------------------------------------------
