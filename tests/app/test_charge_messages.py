@@ -24,8 +24,10 @@ from app.billing_office.export import ExportRefused
 from app.context import Context
 from app.demo.history import history_month
 from app.demo.tenant import TENANT_ID
-from app.hl7.listener import Refused, acknowledge, listen
-from app.hl7.mllp import END
+from app.hl7.acknowledgment import ACCEPTED, acknowledgment
+from app.hl7.framing import END, START
+from app.hl7.header import read_header
+from app.hl7.listener import Refused, listen
 from app.jobs.send_charges import charges_due, send_charges
 from app.store import ChargeMessageRow, ClaimLineRow, Tenant
 from tests.app.synthetic_practice import change_practice, write_practice, write_therapist
@@ -79,7 +81,10 @@ def dying_after(messages: int, taken: list[str]) -> Iterator[int]:
                 text = received.decode().strip("\x0b\x1c\r") + "\r"
                 taken.append(text)
                 if number < messages:
-                    connection.sendall(acknowledge(text, "AA", "").encode())
+                    header = read_header(text.encode())
+                    ack = acknowledgment(header, ACCEPTED, control_id=str(number), now=NOW)
+                    assert ack is not None
+                    connection.sendall(START + ack + END)
         server.close()
 
     server = socket.create_server((HOST, 0))

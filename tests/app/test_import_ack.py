@@ -29,6 +29,7 @@ from app.store import (
     EpisodeRow,
     EventIsFinal,
     PatientRow,
+    Tenant,
 )
 from app.store.base import Database
 from app.store.upgrade import is_current, upgrade
@@ -214,11 +215,16 @@ def test_what_holds_no_answer_is_refused_and_not_kept(context: Context, content:
 
 def test_another_health_systems_claims_are_out_of_reach(context: Context) -> None:
     with context.database.begin(None) as db:
-        db.execute(
-            text(
-                "INSERT INTO tenant SELECT 'other', name, 'http://other.test', clinician_client_id,"
-                " portal_client_id, backend_client_id, time_zone, billing_fhir_users, practice"
-                " FROM tenant"
+        ours = db.get_one(Tenant, TENANT_ID)
+        db.add(
+            Tenant(
+                id="other",
+                name="Other",
+                iss="http://other.test",
+                clinician_client_id=ours.clinician_client_id,
+                portal_client_id=ours.portal_client_id,
+                backend_client_id=ours.backend_client_id,
+                time_zone=ours.time_zone,
             )
         )
     done = import_answers(context, "other", "answer.edi", REMITTANCE, "a test")

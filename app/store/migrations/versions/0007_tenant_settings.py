@@ -34,15 +34,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("sign_in", schema=None) as batch_op:
-        for name in ("refreshing_until", "ehr_style", "not_granted"):
-            batch_op.drop_column(name)
-    with op.batch_alter_table("tenant", schema=None) as batch_op:
-        for name in (
-            "checked_at",
-            "capabilities",
-            "frame_ancestors",
-            "scopes",
-            "client_auth",
-        ):
-            batch_op.drop_column(name)
+    # Column by column: SQLite would otherwise make the tables anew, which others refer to.
+    for name in ("refreshing_until", "ehr_style", "not_granted"):
+        op.drop_column("sign_in", name)
+    for name in ("checked_at", "capabilities", "frame_ancestors", "scopes", "client_auth"):
+        op.drop_column("tenant", name)
