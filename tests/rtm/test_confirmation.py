@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from rtm.ledger import (
     Confirmation,
     Correction,
+    Fact,
     FactProblem,
     Interaction,
     Ledger,
+    MonitoredDay,
     Signature,
     TimeEntry,
     countable,
@@ -316,3 +318,61 @@ def test_each_fact_counts_or_waits_as_last_corrected_and_a_retracted_one_does_ne
     facts = countable(ledger, AS_OF)
     found = sorted(entry.id for entry in (*facts.time, *facts.unconfirmed))
     assert found == sorted(entry_id for entry_id in standing.values() if entry_id)
+
+
+# Only what is named is followed ------------------------------------------------------------------
+
+
+IDS = st.sampled_from(["a", "b", "c", "d", "e"])
+MOMENTS = st.integers(1, 4).map(lambda hours: NINE + timedelta(hours=hours))
+ENTRIES = st.builds(
+    lambda id, source, npi: replace(CHART, id=id, source=source, npi=npi),
+    IDS,
+    st.sampled_from(["timer", "manual"]),
+    st.sampled_from([TERRY, ROBIN, None]),
+)
+FACTS = (
+    ENTRIES
+    | st.builds(lambda id: MonitoredDay(id, date(2026, 3, 5)), IDS)
+    | st.builds(lambda id: Interaction(id, NINE, "phone"), IDS)
+)
+CORRECTIONS = st.builds(
+    Correction,
+    IDS.map(lambda id: f"correction of {id}"),
+    IDS,
+    st.just("Terry Alvarez"),
+    st.just("typing error"),
+    MOMENTS,
+    st.none() | FACTS,
+    st.sampled_from([TERRY, ROBIN]),
+)
+CONFIRMATIONS = st.builds(
+    lambda ids, at, npi: signed(*ids, at=at, npi=npi),
+    st.lists(IDS, max_size=3),
+    MOMENTS,
+    st.sampled_from([TERRY, ROBIN]),
+)
+
+
+@given(
+    st.lists(FACTS, max_size=6),
+    st.lists(CORRECTIONS, max_size=3),
+    st.lists(CONFIRMATIONS, max_size=2),
+)
+def test_what_stands_is_what_the_histories_end_with(
+    facts: list[Fact], corrections: list[Correction], confirmations: list[Confirmation]
+) -> None:
+    ledger = Ledger(
+        tuple(fact for fact in facts if isinstance(fact, MonitoredDay)),
+        tuple(fact for fact in facts if isinstance(fact, TimeEntry)),
+        tuple(fact for fact in facts if isinstance(fact, Interaction)),
+        tuple(corrections),
+        tuple(confirmations),
+    )
+    histories, problems = ledger.histories
+    ended = tuple(
+        (history.standing, history.signature is not None)
+        for history in histories
+        if history.standing is not None
+    )
+    assert ledger.standing == (ended, problems)
