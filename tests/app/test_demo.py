@@ -95,7 +95,7 @@ def test_the_served_demonstration_opens_its_three_doors_and_ends_on_ctrl_c(
         assert month is not None
         assert walk.export_claims(places, TENANT_ID, month[1]).startswith(b"ISA*00*")
         served.send_signal(signal.SIGINT)
-        assert served.wait(30) == 0
+        assert served.wait(120) == 0
     finally:
         served.kill()
         served.wait()

@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from app.billing_office.export import export_month
 from app.demo import walk
+from app.demo.browser import wait_for
 from app.demo.history import STORIES, history_month, write_history
 from smart_launch.sandbox.pages import PIN
 from tests.conftest import World
@@ -105,7 +106,8 @@ def test_the_chart_shows_a_month_and_counts_time(world: World, page: Page) -> No
     page.get_by_label("Patient").select_option(value=STORY.patient)
     page.get_by_role("button", name="Open in this window").click()
     expect(page.get_by_role("heading", name="Sessions")).to_be_visible()
-    expect(page.get_by_text("In the chart: CarePlan/")).to_be_visible()
+    delivered = page.get_by_text("In the chart: CarePlan/")
+    wait_for("the program in the chart", lambda: page.reload() and delivered.is_visible(), 60)
     page.mouse.move(200, 200)
     expect(page.get_by_role("timer")).not_to_have_text("0:00")
     accessible(page)

@@ -19,9 +19,9 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield world
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def system(record: World) -> Reader:
-    """A client that may read everything."""
+    """A client that may read everything, with a token of its own: one lasts five minutes."""
     return system_reader(record)
 
 
