@@ -10,8 +10,8 @@ from uuid import uuid4
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.rtm_book import current_episode
-from app.store import LedgerFactRow, PatientRow, among, from_document, mark_stale, to_document
+from app.rtm_book import current_episode, record_fact
+from app.store import LedgerFactRow, PatientRow, among, from_document
 from billing.claim import is_npi
 from rtm.plan_of_care import Certification
 
@@ -78,19 +78,7 @@ def record_certification(
         corrects=corrects,
         reason=reason.strip(),
     )
-    db.add(
-        LedgerFactRow(
-            id=fact.id,
-            patient_id=patient.id,
-            episode_id=episode.id,
-            kind=_KIND,
-            document=to_document(fact),
-            recorded_at=now,
-            recorded_by=by,
-        )
-    )
-    mark_stale(db, patient.id)
-    db.flush()
+    record_fact(db, patient.id, episode.id, fact, by, now)
     return fact
 
 

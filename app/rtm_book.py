@@ -36,6 +36,7 @@ from rtm.ledger import (
     ProviderKind,
     TimeEntry,
 )
+from rtm.plan_of_care import Certification
 from rtm.session import Session as ExerciseSession
 
 _KINDS: dict[str, type] = {
@@ -45,7 +46,9 @@ _KINDS: dict[str, type] = {
     "correction": Correction,
     "confirmation": Confirmation,
 }
-AnyFact = MonitoredDay | TimeEntry | Interaction | Correction | Confirmation
+# A certification is a fact as well, but nothing that is counted.
+_RECORDED: dict[str, type] = {**_KINDS, "certification": Certification}
+AnyFact = MonitoredDay | TimeEntry | Interaction | Correction | Confirmation | Certification
 
 CONSENT_TEXT_VERSION = "2026-11"
 
@@ -337,7 +340,7 @@ def record_fact(
         id=fact.id,
         patient_id=patient_id,
         episode_id=episode_id,
-        kind=next(kind for kind, made in _KINDS.items() if isinstance(fact, made)),
+        kind=next(kind for kind, made in _RECORDED.items() if isinstance(fact, made)),
         document=to_document(fact),
         recorded_at=now,
         recorded_by=by,

@@ -217,7 +217,7 @@ def _person(number: int, practitioner: Practitioner, rng: Random) -> Person:
         no_other_monitoring_attested_at=began,
         plan_of_care=f"plan-{number}",
     )
-    facts = _facts(number, episode, practitioner, monitored, ZoneInfo(zone), rng)
+    facts = _facts(number, practitioner, monitored, ZoneInfo(zone), rng)
     second_day = monitored[1] if len(monitored) > 1 else _FIRST
     set_up_left = episode.setup_completed and second_day < _FIRST
     reviewed = end is not None and rng.random() < 0.5
@@ -292,7 +292,6 @@ def _earlier(number: int, episode: Episode, rng: Random) -> Iterator[Episode]:
 
 def _facts(
     number: int,
-    episode: Episode,
     practitioner: Practitioner,
     monitored: list[date],
     zone: ZoneInfo,

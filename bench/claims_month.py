@@ -35,7 +35,7 @@ from app.billing_office.worklist import summary
 from app.config import Settings
 from app.context import Context, open_context
 from app.demo.tenant import TENANT_ID, register
-from app.store import ClaimLineRow, PatientRow, Tenant
+from app.store import ClaimLineRow, PatientRow, Tenant, in_parts
 from app.store.upgrade import upgrade
 from bench.billing_practice import CLOSED_AT, MONTH, write_practice
 from billing.account import Entity, sum_amounts
@@ -51,7 +51,6 @@ _KINDS: Mapping[str, tuple[Entity, str]] = {
     "DFT": ("private_practice", "dft"),
 }
 _ZERO = Decimal("0.00")
-_AT_ONCE = 500
 _MESSAGES_AT_ONCE = 100
 
 
@@ -173,8 +172,8 @@ def _tallied(context: Context) -> Decimal:
     total = _ZERO
     with context.database.begin(TENANT_ID) as db:
         ids = db.scalars(select(PatientRow.id)).all()
-        for start in range(0, len(ids), _AT_ONCE):
-            some = PatientRow.id.in_(ids[start : start + _AT_ONCE])
+        for part in in_parts(ids):
+            some = PatientRow.id.in_(part)
             patients = db.scalars(select(PatientRow).where(some)).all()
             for account in read_accounts(db, patients, CLOSED_AT.date()).values():
                 found = tally(account).charges
@@ -235,11 +234,7 @@ def _check_messages(
 ) -> tuple[dict[str, int], Contents, list[str]]:
     # Segments end with CR, so that LF parts the messages of a file.
     messages = [text for file in files for text in file.data.decode().split("\n")]
-    some = [
-        messages[start : start + _MESSAGES_AT_ONCE]
-        for start in range(0, len(messages), _MESSAGES_AT_ONCE)
-    ]
-    found = list(executor.map(_check_some, some))
+    found = list(executor.map(_check_some, in_parts(messages, _MESSAGES_AT_ONCE)))
     problems = [problem for part in found for problem in part[1]]
     accepted = {"hl7apy": len(messages) - len(problems)}
     return accepted, _sum([part[0] for part in found]), problems

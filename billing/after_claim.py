@@ -37,7 +37,7 @@ def no_longer_given(account: Account, rules: Rules, found: Sequence[Charge]) -> 
 
 def _period(rules: Rules, line: Billed) -> Month:
     """What a code is billed for: an episode, a month, or the period that holds its date."""
-    rule_set = next(s for s in reversed(rules.sets) if line.code in s.codes)
+    rule_set = rules.newest_with(line.code)
     kind = rule_set.codes[line.code].period
     if kind == "month":
         return month_of(line.date)
@@ -53,7 +53,7 @@ def _block(
 ) -> Block:
     line = lines[0]
     units = sum(each.units for each in lines)
-    rule_set = next(s for s in reversed(rules.sets) if line.code in s.codes)
+    rule_set = rules.newest_with(line.code)
     family = {rule.code for rule in rule_set.of_period(rule_set.codes[line.code].period)}
     instead = sorted(
         {

@@ -146,7 +146,7 @@ def _made_by(charge: Charge) -> str:
 
 
 def _rule_set(rules: Rules, charge: Charge) -> RuleSet | None:
-    return next((s for s in rules.sets if s.id == _made_by(charge)), None)
+    return rules.by_id.get(_made_by(charge))
 
 
 def _recounted(charge: Charge, result: Tally) -> Charge | None:

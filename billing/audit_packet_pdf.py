@@ -46,7 +46,7 @@ def audit_packet_pdf(packet: AuditPacket) -> bytes:
     _monitoring(pages, packet)
     _programs(pages, packet)
     for line in packet.lines:
-        _line(pages, packet, line)
+        _line(pages, line)
     _device_log(pages, packet)
     _time_log(pages, packet)
     _contact_log(pages, packet)
@@ -245,7 +245,7 @@ def _programs(pages: Pages, packet: AuditPacket) -> None:
 # One line -----------------------------------------------------------------------------------------
 
 
-def _line(pages: Pages, packet: AuditPacket, line: LineEvidence) -> None:
+def _line(pages: Pages, line: LineEvidence) -> None:
     modifiers = "".join(f"-{modifier}" for modifier in line.modifiers)
     number = pages.label(line.line_id)
     pages.heading(f"{number}: {line.code}{modifiers} × {line.units}, {line.label}")

@@ -49,6 +49,11 @@ def write_claim_files(claims: Sequence[Claim], first: Interchange) -> tuple[Clai
     return files_of([loops_of(claim) for claim in claims], first)
 
 
+def receiver_of(claim: ClaimLoops) -> tuple[str, str, str]:
+    """What parts claims into files: format and receiver."""
+    return claim.version, claim.payer.receiver_id, claim.payer.receiver_name
+
+
 def files_of(claims: Sequence[ClaimLoops], first: Interchange) -> tuple[ClaimFile, ...]:
     """The files, in the order in which format and receiver first occur.
 
@@ -62,8 +67,7 @@ def files_of(claims: Sequence[ClaimLoops], first: Interchange) -> tuple[ClaimFil
         raise ValueError("a file needs at least one claim")
     groups: dict[tuple[str, str, str], list[ClaimLoops]] = {}
     for claim in claims:
-        key = (claim.version, claim.payer.receiver_id, claim.payer.receiver_name)
-        groups.setdefault(key, []).append(claim)
+        groups.setdefault(receiver_of(claim), []).append(claim)
     if first.control_number + len(groups) - 1 > LARGEST_CONTROL_NUMBER:
         raise ValueError(f"the control numbers run out after {LARGEST_CONTROL_NUMBER}")
     files = []

@@ -108,7 +108,7 @@ def _was_billed(account: Account, shortfall: Shortfall, rules: Rules) -> bool:
     if not account.billed:
         return False
     # The last day may lie after every loaded set: the newest one that knows the code will do.
-    rule_set = next(s for s in reversed(rules.sets) if shortfall.code in s.codes)
+    rule_set = rules.newest_with(shortfall.code)
     period = rule_set.codes[shortfall.code].period
     first = {
         "episode": account.episode.start,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from email.utils import format_datetime
 
-from flask import Response, current_app, jsonify, request, send_file
+from flask import Response, jsonify, request, send_file
 
 from app.api.answers import search_url
 from app.api.blueprint import asked, facade, preferences
 from app.api.bulk import UNDER_WAY, accept_export, export_folder, own_export, remove_files
 from app.api.problem import FhirProblem
 from app.api.registry import RECORD, SERVED
-from app.jobs.queue import JobQueue
+from app.jobs.queue import current_jobs
 
 _POLL_AFTER_S = "5"
 
@@ -36,8 +36,7 @@ def _accept(tenant_id: str, level: str, offered: Sequence[str]) -> Response:
     pairs = tuple(request.args.items(multi=True))
     url = search_url(f"{caller.base}/{level}", pairs)
     row = accept_export(caller.context, caller.grant, offered, pairs, url)
-    jobs: JobQueue = current_app.extensions["homestretch_jobs"]
-    jobs.export(row.tenant_id, row.id)
+    current_jobs().export(row.tenant_id, row.id)
     return Response(status=202, headers={"Content-Location": f"{caller.base}/$export/{row.id}"})
 
 

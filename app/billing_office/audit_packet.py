@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, Literal, cast
@@ -12,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from app.accounts import busy_times, read_account
+from app.accounts import busy_times
 from app.billing_office.claim_book import claim_row
 from app.billing_office.claim_events import read_events
 from app.billing_office.month import charge_key
@@ -30,6 +29,7 @@ from app.store import (
     SessionRow,
     Tenant,
     from_document,
+    in_parts,
 )
 from billing.account import Account, Billed, EarlierEpisode
 from billing.audit_model import (
@@ -50,9 +50,6 @@ from rtm.ledger import Ledger, ProviderKind
 from rtm.program import PrescribedExercise, Program
 
 PacketFormat = Literal["pdf", "json"]
-
-# A database takes so many values in one query.
-_IN_ONE_QUERY = 500
 
 
 def packet_file(
@@ -78,7 +75,7 @@ def read_packet(context: Context, tenant_id: str, claim_id: str, by: str) -> Aud
         claim = from_document(Claim, row.document)
         export = db.get_one(ClaimExportRow, row.export_id)
         tenant = db.get_one(Tenant, tenant_id)
-        left_on = export.exported_at.astimezone(ZoneInfo(tenant.time_zone)).date()
+        left_on = tenant.local(export.exported_at).date()
         account = _account_then(db, tenant, row, claim, export, left_on)
         return audit_packet(
             claim,
@@ -104,8 +101,6 @@ def _account_then(
     entity that billed, and the therapy amount that billing staff had entered.
     """
     patient = db.get_one(PatientRow, row.patient_id)
-    account = read_account(db, patient, left_on)
-    assert account is not None, "a claim comes from an episode"
     episodes = read_episodes(db, [patient.id])[patient.id]
     place = next(n for n, episode in enumerate(episodes) if episode.id == row.episode_id)
     episode = episodes[place]
@@ -114,8 +109,9 @@ def _account_then(
             PractitionerRow.npi == (episode.practitioner_npi or "")
         )
     )
-    return replace(
-        account,
+    return Account(
+        time_zone=ZoneInfo(patient.time_zone),
+        as_of=left_on,
         episode=episode,
         ledger=read_ledgers(db, [episode.id])[episode.id],
         payer=_payer_profile(claim, tenant.practice),
@@ -222,10 +218,8 @@ def _dose_in_words(exercise: PrescribedExercise) -> str:
 def _sessions(db: Session, ledger: Ledger) -> dict[str, DeviceSession]:
     ids = [day.session_id for day in ledger.days if day.session_id is not None]
     found: dict[str, DeviceSession] = {}
-    for start in range(0, len(ids), _IN_ONE_QUERY):
-        rows = db.scalars(
-            select(SessionRow).where(SessionRow.id.in_(ids[start : start + _IN_ONE_QUERY]))
-        )
+    for part in in_parts(ids):
+        rows = db.scalars(select(SessionRow).where(SessionRow.id.in_(part)))
         found |= {row.id: _session(row) for row in rows}
     return found
 

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import structlog
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.billing_office.claim_events import record_event, settle
-from app.billing_office.export import close_of, lock_counter, send_month
+from app.billing_office.export import send_month
 from app.context import Context
 from app.hl7.mllp import Acknowledgment, MllpFailed
 from app.hl7.resend import send_until_answered
@@ -96,10 +95,7 @@ def queue_charges(context: Context, tenant_id: str, month: str) -> Queued:
     with context.database.begin(tenant_id) as db:
         tenant = db.get_one(Tenant, tenant_id)
         interface_of(tenant.practice)
-        now = context.now().astimezone(ZoneInfo(tenant.time_zone))
-        counter = lock_counter(db)
-        close = close_of(context, tenant, month, "dft", counter, now)
-        done = send_month(context, db, tenant, close, counter)
+        done = send_month(context, db, tenant, month, "dft")
         for file in done.files:
             content = file.data.decode()
             _keep_messages(db, file.control_number, content, file.claim_ids, context.now())
@@ -229,7 +225,7 @@ def _record_answer(
     context: Context, db: Session, tenant_id: str, message_id: int, answer: Acknowledgment
 ) -> None:
     now = context.now()
-    today = now.astimezone(ZoneInfo(db.get_one(Tenant, tenant_id).time_zone)).date()
+    today = db.get_one(Tenant, tenant_id).local(now).date()
     row = db.get_one(ChargeMessageRow, message_id)
     row.leased_until, row.last_error, row.answered_at = None, None, now
     row.status = "accepted" if answer.accepted else "refused"

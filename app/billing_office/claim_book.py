@@ -54,10 +54,9 @@ def read_claim(db: Session, claim_id: str) -> Claim:
     return from_document(Claim, claim_row(db, claim_id).document)
 
 
-def read_findings(db: Session, claim_id: str) -> tuple[ScrubFinding, ...]:
-    """What the scrubber said of the claim when it left. Raises as `read_claim`."""
-    documents = claim_row(db, claim_id).findings
-    return tuple(from_document(ScrubFinding, document) for document in documents)
+def findings_of(row: ClaimRow) -> tuple[ScrubFinding, ...]:
+    """What the scrubber said of the claim when it left."""
+    return tuple(from_document(ScrubFinding, document) for document in row.findings)
 
 
 def claim_row(db: Session, claim_id: str) -> ClaimRow:

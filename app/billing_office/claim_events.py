@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Literal, NamedTuple
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
@@ -19,12 +18,11 @@ from app.store import (
     ClaimRow,
     Tenant,
     from_document,
+    in_parts,
     mark_all_stale,
     to_document,
 )
 from billing.claim_state import ClaimEvent, ClaimState, claim_state, objection, taken_on
-
-_IN_ONE_QUERY = 500
 
 
 class UnbillRefused(ValueError):
@@ -68,9 +66,7 @@ def record_events(
 ) -> int:
     """Stores those of `events` that are not there already; how many."""
     new = {event.digest: event for event in events}
-    digests = list(new)
-    for start in range(0, len(digests), _IN_ONE_QUERY):
-        part = digests[start : start + _IN_ONE_QUERY]
+    for part in in_parts(list(new)):
         for digest in db.scalars(
             select(ClaimEventRow.digest).where(ClaimEventRow.digest.in_(part))
         ):
@@ -138,7 +134,7 @@ def reopen(context: Context, tenant_id: str, claim_id: str, reason: str, by: str
 def day_of_decision(db: Session, tenant_id: str, claim_id: str, now: datetime) -> date:
     """The practice's date, but no earlier than what the decision answers: a payer may date its
     payment ahead, and the claim's events are taken by their dates."""
-    today = now.astimezone(ZoneInfo(db.get_one(Tenant, tenant_id).time_zone)).date()
+    today = db.get_one(Tenant, tenant_id).local(now).date()
     return max([today, *(event.on for event in read_events(db, [claim_id])[claim_id])])
 
 
@@ -156,14 +152,13 @@ def read_events(db: Session, claim_ids: Iterable[str]) -> dict[str, list[ClaimEv
     """Each claim's events, with those two that its export's own row says: built and exported."""
     wanted = list(dict.fromkeys(claim_ids))
     events: dict[str, list[ClaimEvent]] = {claim_id: [] for claim_id in wanted}
-    for start in range(0, len(wanted), _IN_ONE_QUERY):
-        part = wanted[start : start + _IN_ONE_QUERY]
-        for claim_id, left in left_with(db, part).items():
-            on, source = left.at.date(), f"export {left.control_number}"
-            events[claim_id] += [
-                ClaimEvent(claim_id, "built", on, source),
-                ClaimEvent(claim_id, "exported", on, source),
-            ]
+    for claim_id, left in left_with(db, wanted).items():
+        on, source = left.at.date(), f"export {left.control_number}"
+        events[claim_id] += [
+            ClaimEvent(claim_id, "built", on, source),
+            ClaimEvent(claim_id, "exported", on, source),
+        ]
+    for part in in_parts(wanted):
         rows = db.scalars(select(ClaimEventRow).where(ClaimEventRow.claim_id.in_(part)))
         for row in rows:
             events[row.claim_id].append(from_document(ClaimEvent, row.document))
@@ -172,10 +167,8 @@ def read_events(db: Session, claim_ids: Iterable[str]) -> dict[str, list[ClaimEv
 
 def left_with(db: Session, claim_ids: Iterable[str]) -> dict[str, Left]:
     """With which export each claim left; a claim that never left is not in it."""
-    wanted = list(claim_ids)
     found: dict[str, Left] = {}
-    for start in range(0, len(wanted), _IN_ONE_QUERY):
-        part = wanted[start : start + _IN_ONE_QUERY]
+    for part in in_parts(list(claim_ids)):
         for table in (ClaimLineRow, ClaimRow):
             rows = db.execute(
                 select(
@@ -202,7 +195,7 @@ def settle(db: Session, claim_ids: Iterable[str], *, at: datetime, by: str) -> i
     changes = _changes_among(db, wanted)
     released = 0
     for claim_id, events in read_events(db, wanted).items():
-        freed = release_charges(db, claim_id, claim_state(events), at)
+        freed = _release(db, claim_id, at) if claim_state(events).releases_charges else 0
         change = changes.get(claim_id)
         if change is None:
             released += freed + _settle_reversed(db, claim_id, events, at=at, by=by)
@@ -218,8 +211,7 @@ def settle(db: Session, claim_ids: Iterable[str], *, at: datetime, by: str) -> i
 def _changes_among(db: Session, claim_ids: Sequence[str]) -> dict[str, Change]:
     """Those of `claim_ids` that correct or void another claim."""
     found: dict[str, Change] = {}
-    for start in range(0, len(claim_ids), _IN_ONE_QUERY):
-        part = claim_ids[start : start + _IN_ONE_QUERY]
+    for part in in_parts(claim_ids):
         found |= {change.claim_id: change for change in _changes(db, ClaimRow.claim_id.in_(part))}
     return found
 
@@ -231,11 +223,6 @@ def _changes(db: Session, condition: ColumnElement[bool]) -> list[Change]:
         .order_by(ClaimRow.id)
     )
     return [Change(claim_id, frequency, replaces or "") for claim_id, frequency, replaces in rows]
-
-
-def release_charges(db: Session, claim_id: str, state: ClaimState, at: datetime) -> int:
-    """Frees the claim's charges to be billed anew where `state` does; how many it freed."""
-    return _release(db, claim_id, at) if state.releases_charges else 0
 
 
 def _decision(
@@ -293,12 +280,18 @@ def pending_change(db: Session, claim_id: str) -> Change | None:
     return next((c for c in changes if states[c.claim_id].status not in gone), None)
 
 
-def _release(db: Session, claim_id: str, at: datetime) -> int:
-    lines = db.scalars(
+def standing_lines(db: Session, claim_id: str) -> Sequence[ClaimLineRow]:
+    """The claim's lines whose charges it holds: nothing else may bill them."""
+    return db.scalars(
         select(ClaimLineRow).where(
             ClaimLineRow.claim_id == claim_id, ClaimLineRow.released_at.is_(None)
         )
     ).all()
+
+
+def _release(db: Session, claim_id: str, at: datetime) -> int:
+    """Frees the claim's charges to be billed anew; how many it freed."""
+    lines = standing_lines(db, claim_id)
     for line in lines:
         line.released_at = at
     mark_all_stale(db, [line.patient_id for line in lines])

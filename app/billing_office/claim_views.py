@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from datetime import date
 
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
@@ -175,7 +174,7 @@ def certification(patient_id: int) -> BaseResponse:
                 npi=form.get("npi", "").strip(),
                 corrects=form.get("corrects") or None,
                 reason=form.get("reason", ""),
-                today=_local(db, sign_in.tenant_id, now),
+                today=db.get_one(Tenant, sign_in.tenant_id).local(now).date(),
                 by=_who(db, sign_in),
                 now=now,
             )
@@ -205,7 +204,3 @@ def _date(value: str, what: str) -> date:
         return date.fromisoformat(value)
     except ValueError:
         raise CertificationRefused(f"{what} must be a date.") from None
-
-
-def _local(db: Session, tenant_id: str, now: datetime) -> date:
-    return now.astimezone(ZoneInfo(db.get_one(Tenant, tenant_id).time_zone)).date()

@@ -128,7 +128,7 @@ def close_part(db: Session, close: Close, part: Part) -> PartDone:
     tenant = db.get_one(Tenant, close.tenant_id)
     today = close.now.date()
     tallied = tally_months(db, close.month, today, part.out_of_date)
-    months = [PatientMonth(each.patient, each.episode.id, each.row) for each in tallied]
+    months = [each.item for each in tallied]
     months += charged_months(db, close.month, part.charged)
     months.sort(key=lambda item: item.patient.id)
     waiting: list[str] = []

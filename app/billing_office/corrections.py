@@ -2,37 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.accounts import UnknownEntity, billing_entity
-from app.billing_office.claim_book import ClaimNotKept, ClaimUnknown, claim_row, read_claim
+from app.billing_office.claim_book import ClaimNotKept, ClaimUnknown, claim_row
 from app.billing_office.claim_events import (
     day_of_decision,
     pending_change,
     read_state,
     record_event,
+    standing_lines,
 )
 from app.billing_office.claims import build_claim, read_basis
 from app.billing_office.close import claim_id_of
 from app.billing_office.export import (
     ExportBatch,
     ExportRefused,
+    format_of,
     loaded_edits,
     lock_counter,
     routing,
 )
-from app.billing_office.export_formats import ExportedFile, Format, FormatRefused, format_for
+from app.billing_office.export_formats import ExportedFile
 from app.billing_office.leaving import Leaving, in_words, prepare
 from app.billing_office.month import month_of
 from app.context import Context
-from app.store import ClaimExportRow, ClaimLineRow, ClaimRow, PatientRow, Tenant
+from app.store import ClaimExportRow, ClaimRow, PatientRow, Tenant, from_document
 from billing.claim import ScrubFinding
 from billing.claim_model import Claim
 from billing.claim_state import ClaimEvent, ClaimState, objection
@@ -99,66 +97,67 @@ def objection_to(
 def _change(
     context: Context, tenant_id: str, claim_id: str, reason: str, by: str, kind: ChangeKind
 ) -> ChangeDone:
-    with context.database.begin(tenant_id) as db:
-        tenant = db.get_one(Tenant, tenant_id)
-        now = context.now().astimezone(ZoneInfo(tenant.time_zone))
-        counter = lock_counter(db)
-        try:
-            row = claim_row(db, claim_id)
-        except (ClaimUnknown, ClaimNotKept) as error:
-            raise ChangeRefused(str(error)) from None
-        state = read_state(db, claim_id)
-        why = objection_to(db, row, kind, state)
-        if why is None and not reason:
-            why = "a reason is needed"
-        if why is not None:
-            raise ChangeRefused(f"claim {claim_id}: {why}")
-        export = db.get_one(ClaimExportRow, row.export_id)
-        format_ = _format(tenant, row)
-        new_id = claim_id_of(counter.value + 1, row.patient_id)
-        assert state.payer_claim_number is not None, "else objected"
-        if kind == "void_sent":
-            made: Claim | ScrubFinding = _void_of(db, claim_id, new_id, state.payer_claim_number)
-        else:
-            made = _correction_of(db, tenant, row, export, new_id, state.payer_claim_number, now)
-        try:
-            edits = loaded_edits(context)
-        except ExportRefused as error:
-            raise ChangeRefused(f"claim {claim_id}: {error}") from None
-        if isinstance(made, ScrubFinding):
-            findings: tuple[ScrubFinding, ...] = (made,)
-        else:
-            findings = scrub(made, now.date(), edits=edits)
-        if isinstance(made, ScrubFinding) or holds(findings):
-            why = "; ".join(in_words(f) for f in findings if f.severity == "hold")
-            raise ChangeRefused(f"claim {claim_id}: held: {why}")
-        patient = db.get_one(PatientRow, row.patient_id)
-        one = prepare(
-            format_, routing(tenant), now, patient, row.episode_id, made, findings, claim_id
-        )
-        if kind == "correction_sent":
-            _hand_over(db, one, now)
-        try:
-            batch = ExportBatch(db, tenant, export.month, format_, counter, now)
-            batch.add([one])
-            (file,) = batch.finish()
-        except ExportRefused as error:
-            raise ChangeRefused(f"claim {claim_id}: {error}") from None
-        on = day_of_decision(db, tenant_id, claim_id, now)
-        event = ClaimEvent(claim_id, kind, on, f"claim {new_id}", reasons=(reason,))
-        record_event(db, event, at=context.now(), by=by)
-        return ChangeDone(new_id, file, batch.warnings.in_words)
-
-
-def _format(tenant: Tenant, row: ClaimRow) -> Format:
     try:
-        return format_for(row.format, billing_entity(tenant.practice))
-    except (FormatRefused, UnknownEntity) as error:
-        raise ChangeRefused(f"claim {row.claim_id}: {error}") from None
+        with context.database.begin(tenant_id) as db:
+            return _changed(db, context, tenant_id, claim_id, reason, by, kind)
+    except ExportRefused as error:
+        raise ChangeRefused(f"claim {claim_id}: {error}") from None
 
 
-def _void_of(db: Session, claim_id: str, new_id: str, payer_claim_number: str) -> Claim:
-    sent = read_claim(db, claim_id)
+def _changed(
+    db: Session,
+    context: Context,
+    tenant_id: str,
+    claim_id: str,
+    reason: str,
+    by: str,
+    kind: ChangeKind,
+) -> ChangeDone:
+    """Raises ChangeRefused, or ExportRefused without the claim's name."""
+    tenant = db.get_one(Tenant, tenant_id)
+    now = tenant.local(context.now())
+    counter = lock_counter(db)
+    try:
+        row = claim_row(db, claim_id)
+    except (ClaimUnknown, ClaimNotKept) as error:
+        raise ChangeRefused(str(error)) from None
+    state = read_state(db, claim_id)
+    why = objection_to(db, row, kind, state)
+    if why is None and not reason:
+        why = "a reason is needed"
+    if why is not None:
+        raise ChangeRefused(f"claim {claim_id}: {why}")
+    export = db.get_one(ClaimExportRow, row.export_id)
+    format_ = format_of(tenant, row.format)
+    new_id = claim_id_of(counter.value + 1, row.patient_id)
+    assert state.payer_claim_number is not None, "else objected"
+    if kind == "void_sent":
+        made: Claim | ScrubFinding = _void_of(row, new_id, state.payer_claim_number)
+    else:
+        made = _correction_of(db, tenant, row, export, new_id, state.payer_claim_number, now)
+    edits = loaded_edits(context)
+    if isinstance(made, ScrubFinding):
+        findings: tuple[ScrubFinding, ...] = (made,)
+    else:
+        findings = scrub(made, now.date(), edits=edits)
+    if isinstance(made, ScrubFinding) or holds(findings):
+        why = "; ".join(in_words(f) for f in findings if f.severity == "hold")
+        raise ChangeRefused(f"claim {claim_id}: held: {why}")
+    patient = db.get_one(PatientRow, row.patient_id)
+    one = prepare(format_, routing(tenant), now, patient, row.episode_id, made, findings, claim_id)
+    if kind == "correction_sent":
+        _hand_over(db, one, now)
+    batch = ExportBatch(db, tenant, export.month, format_, counter, now)
+    batch.add([one])
+    (file,) = batch.finish()
+    on = day_of_decision(db, tenant_id, claim_id, now)
+    event = ClaimEvent(claim_id, kind, on, f"claim {new_id}", reasons=(reason,))
+    record_event(db, event, at=context.now(), by=by)
+    return ChangeDone(new_id, file, batch.warnings.in_words)
+
+
+def _void_of(row: ClaimRow, new_id: str, payer_claim_number: str) -> Claim:
+    sent = from_document(Claim, row.document)
     return replace(
         sent,
         id=new_id,
@@ -182,7 +181,7 @@ def _correction_of(
 ) -> Claim | ScrubFinding:
     """Raises ChangeRefused where today's facts give nothing to charge, or not yet."""
     patient = db.get_one(PatientRow, row.patient_id)
-    lines = _standing_lines(db, row.claim_id)
+    lines = standing_lines(db, row.claim_id)
     for line in lines:
         line.released_at = now  # for the tally, which would take them as billed
     db.flush()
@@ -207,15 +206,7 @@ def _hand_over(db: Session, one: Leaving, now: datetime) -> None:
     """Frees the keys of the first claim's charges that the replacement bears as well."""
     assert one.replaces is not None, "a correction names its claim"
     taken = {line["charge_key"] for line in one.lines}
-    for line in _standing_lines(db, one.replaces):
+    for line in standing_lines(db, one.replaces):
         if line.charge_key in taken:
             line.released_at = now
     db.flush()
-
-
-def _standing_lines(db: Session, claim_id: str) -> Sequence[ClaimLineRow]:
-    return db.scalars(
-        select(ClaimLineRow).where(
-            ClaimLineRow.claim_id == claim_id, ClaimLineRow.released_at.is_(None)
-        )
-    ).all()

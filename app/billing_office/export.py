@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
@@ -86,24 +85,27 @@ def export_month(
     """
     with context.database.begin(tenant_id) as db:
         tenant = db.get_one(Tenant, tenant_id)
-        now = context.now().astimezone(ZoneInfo(tenant.time_zone))
-        format_ = _format(tenant, asked)
-        counter = lock_counter(db)
-        close = close_of(context, tenant, month, format_, counter, now)
-        done = send_month(context, db, tenant, close, counter, workers)
+        format_ = format_of(tenant, asked)
+        done = send_month(context, db, tenant, month, format_, workers)
         return done if done.files else _again(db, month, format_, done.held)
 
 
-def close_of(
-    context: Context,
-    tenant: Tenant,
-    month: str,
-    format_: Format,
-    counter: CounterRow,
-    now: datetime,
-) -> Close:
-    """Raises ExportRefused where a loaded table of NCCI edits is broken."""
-    return Close(
+def send_month(
+    context: Context, db: Session, tenant: Tenant, month: str, format_: Format, workers: int = 1
+) -> ExportDone:
+    """Sends every claim of the month that may leave now, in the order of the patients' ids; no
+    files where there is none.
+
+    Raises:
+        ExportRefused: bad month, a broken table of NCCI edits, or the control numbers are used up.
+    """
+    try:
+        month_bounds(month)
+    except BadMonth as error:
+        raise ExportRefused(str(error)) from None
+    now = tenant.local(context.now())
+    counter = lock_counter(db)
+    close = Close(
         tenant_id=tenant.id,
         month=month,
         format=format_,
@@ -112,29 +114,7 @@ def close_of(
         number=counter.value + 1,
         now=now,
     )
-
-
-def send_month(
-    context: Context,
-    db: Session,
-    tenant: Tenant,
-    close: Close,
-    counter: CounterRow,
-    workers: int = 1,
-) -> ExportDone:
-    """Sends every claim of the month that may leave now, in the order of the patients' ids; no
-    files where there is none.
-
-    The caller holds the lock of `counter`.
-
-    Raises:
-        ExportRefused: bad month, or the control numbers are used up.
-    """
-    try:
-        month_bounds(close.month)
-    except BadMonth as error:
-        raise ExportRefused(str(error)) from None
-    batch = ExportBatch(db, tenant, close.month, close.format, counter, close.now)
+    batch = ExportBatch(db, tenant, month, format_, counter, now)
     waiting: list[str] = []
     held: list[str] = []
     for part in close_month(context.database, db, close, workers):
@@ -300,7 +280,8 @@ def exported_file(export: ClaimExportRow) -> ExportedFile:
     )
 
 
-def _format(tenant: Tenant, asked: str) -> Format:
+def format_of(tenant: Tenant, asked: str) -> Format:
+    """Raises ExportRefused for a format in which this entity does not claim."""
     try:
         return format_for(asked, billing_entity(tenant.practice))
     except (FormatRefused, UnknownEntity) as error:

@@ -11,9 +11,8 @@ from datetime import datetime
 from typing import Literal, get_args
 
 from app.billing_office.fhir_claims import claims_bundle
+from billing import claim_files
 from billing.account import Entity
-from billing.claim_files import files_of as claim_files
-from billing.claim_files import loops_of
 from billing.claim_model import Claim
 from billing.cms1500 import cms1500_csv
 from billing.entities import load_entities
@@ -114,8 +113,8 @@ def written(format_: Format, one: Outgoing, routing: Routing, created: datetime)
         ValueError: the claim can't be written.
     """
     if format_ in ("837p", "837i"):
-        return loops_of(one.claim)
-    return charge_message(one, routing, created) if format_ == "dft" else one
+        return claim_files.loops_of(one.claim)
+    return _charge_message(one, routing, created) if format_ == "dft" else one
 
 
 # To whom a claim goes: files part by it. Empty where one file is for all.
@@ -123,9 +122,7 @@ Receiver = tuple[str, ...]
 
 
 def receiver_of(one: Written) -> Receiver:
-    if isinstance(one, ClaimLoops):
-        return one.version, one.payer.receiver_id, one.payer.receiver_name
-    return ()
+    return claim_files.receiver_of(one) if isinstance(one, ClaimLoops) else ()
 
 
 def files_of(
@@ -149,22 +146,16 @@ def files_of(
                 file.content.encode(),
                 file.claim_ids,
             )
-            for file in claim_files(loops, interchange)
+            for file in claim_files.files_of(loops, interchange)
         )
     data = _single_file(format_, list(leaving.values()), interchange.created)
     return (ExportedFile(format_, interchange.control_number, None, data, tuple(leaving)),)
 
 
-def charge_message(
-    one: Outgoing, routing: Routing, created: datetime, *, control_id: str | None = None
-) -> str:
+def _charge_message(one: Outgoing, routing: Routing, created: datetime) -> str:
     """The DFT^P03 of one claim; its claim id is MSH-10, which stays when it is sent again."""
     return dft_p03(
-        one.claim,
-        routing,
-        created,
-        patient_mrn=one.patient_mrn,
-        control_id=control_id or one.claim.id,
+        one.claim, routing, created, patient_mrn=one.patient_mrn, control_id=one.claim.id
     )
 
 

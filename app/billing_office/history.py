@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, defer
 
-from app.billing_office.claim_book import ClaimNotKept, claim_row
+from app.billing_office.claim_book import ClaimNotKept, claim_row, findings_of
 from app.billing_office.claim_events import left_with, read_events, read_states
 from app.billing_office.corrections import objection_to
 from app.billing_office.export_formats import FACTS
@@ -211,9 +211,7 @@ def claim_history(db: Session, claim_id: str) -> ClaimHistory:
         state=state,
         claim=claim,
         lines=_lines(db, claim_id, claim, state),
-        findings=()
-        if row is None
-        else tuple(from_document(ScrubFinding, document) for document in row.findings),
+        findings=() if row is None else findings_of(row),
         items=_items(db, claim_id, events, state),
         files=tuple(
             db.scalars(

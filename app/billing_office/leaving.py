@@ -98,9 +98,8 @@ def in_words(finding: ScrubFinding) -> str:
 class Warnings:
     """What the scrubber warns of on claims that leave, each thing once with whom it is about."""
 
-    def __init__(self, claims: Iterable[Leaving] = ()) -> None:
+    def __init__(self) -> None:
         self._about: dict[str, tuple[list[str], int]] = {}
-        self.add(claims)
 
     def add(self, claims: Iterable[Leaving]) -> None:
         for claim in claims:

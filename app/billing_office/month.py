@@ -153,6 +153,10 @@ class TalliedMonth:
     row: WorklistRow
     done: Activity
 
+    @property
+    def item(self) -> PatientMonth:
+        return PatientMonth(self.patient, self.episode.id, self.row)
+
     def at_rest(self, as_of: date, now: datetime, *, stale: bool = False) -> MonthAtRest:
         """`stale` where what it holds is about to change."""
         row, own = self.row, {"patient_id": self.patient.id, "month": self.month}
@@ -189,7 +193,8 @@ class TalliedMonth:
 def tally_months(
     db: Session, month: str, today: date, patient_ids: Sequence[int]
 ) -> list[TalliedMonth]:
-    """The months of those patients as the facts are now, in the order of their ids."""
+    """The months of those patients who have an episode as the facts are now, in the order of their
+    ids."""
     first, last = month_bounds(month)
     patients = db.scalars(
         select(PatientRow).where(among(db, PatientRow.id, patient_ids)).order_by(PatientRow.id)
@@ -204,6 +209,7 @@ def tally_months(
             activity(accounts[patient.id], first, last),
         )
         for patient in patients
+        if patient.id in accounts
     ]
 
 
@@ -273,12 +279,7 @@ def patient_month(row: PatientMonthRow, patient: PatientRow) -> PatientMonth:
 def month_of(db: Session, patient: PatientRow, month: str, today: date) -> PatientMonth | None:
     """One patient's month by the facts of this moment, which is not stored; None without an
     episode."""
-    account = read_accounts(db, [patient], today).get(patient.id)
-    if account is None:
-        return None
-    first, last = month_bounds(month)
-    line = _line(account, first, last, _approved(db, [patient.id]).get(patient.id, ()))
-    return PatientMonth(patient, account.episode.id, line)
+    return next((each.item for each in tally_months(db, month, today, [patient.id])), None)
 
 
 def approve_charges(

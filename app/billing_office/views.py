@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import (
     Blueprint,
     Response,
     abort,
-    current_app,
     flash,
     g,
     redirect,
@@ -39,7 +37,7 @@ from app.billing_office.month import (
     refresh,
 )
 from app.billing_office.worklist import BadFilter, Filter, charts, listing, summary
-from app.jobs.queue import JobQueue
+from app.jobs.queue import current_jobs
 from app.launch import health_systems
 from app.sign_in import current_context, requires, signed_in
 from app.store import Tenant
@@ -155,7 +153,7 @@ def send_charges(month: str) -> BaseResponse:
     with context.database.begin(sign_in.tenant_id) as db:
         waiting = waiting_messages(db)
     if waiting:
-        _jobs().send_charges(sign_in.tenant_id)
+        current_jobs().send_charges(sign_in.tenant_id)
         what = f"{queued.claim_count} new claims, ${queued.total}; {waiting} messages on their way."
         flash(what, "success")
     else:
@@ -180,11 +178,6 @@ def _has_interface(practice: dict[str, Any]) -> bool:
     return True
 
 
-def _jobs() -> JobQueue:
-    jobs: JobQueue = current_app.extensions["homestretch_jobs"]
-    return jobs
-
-
 def _filter(month: str) -> Filter:
     """Raises BadFilter."""
     page = request.args.get("page", "1")
@@ -201,5 +194,4 @@ def _filter(month: str) -> Filter:
 def _today() -> date:
     sign_in, context = signed_in("biller"), current_context()
     with context.database.begin(sign_in.tenant_id) as db:
-        zone = ZoneInfo(db.get_one(Tenant, sign_in.tenant_id).time_zone)
-    return context.now().astimezone(zone).date()
+        return db.get_one(Tenant, sign_in.tenant_id).local(context.now()).date()

@@ -361,5 +361,4 @@ def _left_text(left: tuple[LeftCharge, ...]) -> str:
 
 
 def _practice_day(db: Session, now: datetime) -> date:
-    zone = db.get_one(Tenant, db.info["tenant_id"]).time_zone
-    return now.astimezone(ZoneInfo(zone)).date()
+    return db.get_one(Tenant, db.info["tenant_id"]).local(now).date()

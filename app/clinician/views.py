@@ -27,7 +27,7 @@ from app.clinician.forms import (
     TimeForm,
     back_with_errors,
 )
-from app.jobs.queue import JobQueue
+from app.jobs.queue import current_jobs
 from app.prescribing import current_program, sign, whereabouts
 from app.sign_in import current_context, requires
 from app.store import PatientRow, PractitionerRow
@@ -83,7 +83,7 @@ def prescribe(protocol_id: str, phase_id: str) -> str | Response:
             draft=_adjusted(draft, form),
             signing_key=form.signing_key.data,
         )
-        _jobs().deliver(sign_in.tenant_id, row.patient_id)
+        current_jobs().deliver(sign_in.tenant_id, row.patient_id)
         flash(f"Signed. Version {row.version} is on its way to the chart.", "success")
         return redirect(url_for("clinician.chart"))
     return render_template(
@@ -214,10 +214,3 @@ def _adjusted(draft: Program, form: ProgramForm) -> Program:
     length = draft.end - draft.start
     start = form.start.data
     return replace(draft, exercises=tuple(lines), start=start, end=start + length)
-
-
-def _jobs() -> JobQueue:
-    from flask import current_app
-
-    jobs: JobQueue = current_app.extensions["homestretch_jobs"]
-    return jobs

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import structlog
 from celery import Celery
+from flask import current_app
 from kombu.exceptions import OperationalError
 from sqlalchemy import or_, select
 
@@ -47,6 +48,12 @@ HL7_PROCESS, HL7_SEND = "homestretch.hl7_process", "homestretch.hl7_send"
 
 # A recording still unmeasured after this long has lost its task (a restart, a dead worker).
 SCORE_LOST_AFTER = timedelta(minutes=10)
+
+
+def current_jobs() -> JobQueue:
+    """The running application's queue."""
+    jobs: JobQueue = current_app.extensions["homestretch_jobs"]
+    return jobs
 
 
 class JobQueue:

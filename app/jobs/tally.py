@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -19,13 +18,13 @@ _BATCH = 500
 
 def _months(context: Context, tenant: Tenant) -> tuple[str, str]:
     """The practice's month under way, and the one before it, which is being billed."""
-    month = f"{context.now().astimezone(ZoneInfo(tenant.time_zone)):%Y-%m}"
+    month = f"{tenant.local(context.now()):%Y-%m}"
     return month, neighbours(month)[0]
 
 
 def needs_tally(context: Context, tenant: Tenant) -> bool:
     """Whether any row of those months is missing or out of date."""
-    today = context.now().astimezone(ZoneInfo(tenant.time_zone)).date()
+    today = tenant.local(context.now()).date()
     with context.database.begin(tenant.id) as db:
         return not all(is_up_to_date(db, month, today) for month in _months(context, tenant))
 
@@ -34,7 +33,7 @@ def tally_tenant(context: Context, tenant_id: str) -> int:
     """Tallies whatever is out of date; how many patient-months. Several may run at once."""
     with context.database.begin(None) as db:
         tenant = db.get_one(Tenant, tenant_id)
-    today = context.now().astimezone(ZoneInfo(tenant.time_zone)).date()
+    today = tenant.local(context.now()).date()
     done = 0
     for month in _months(context, tenant):
         ids: Sequence[int] = (0,)

@@ -9,7 +9,6 @@ from flask import (
     Blueprint,
     Response,
     abort,
-    current_app,
     jsonify,
     render_template,
     request,
@@ -17,7 +16,7 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
-from app.jobs.queue import JobQueue
+from app.jobs.queue import current_jobs
 from app.live_sessions import PieceConflict, PiecesMissing, finish, keep_piece
 from app.patient.coach import coach_page
 from app.patient.forms import started_at
@@ -80,7 +79,7 @@ def finished(session_id: str) -> ResponseReturnValue:
         return jsonify(error=str(error)), 409
     except SessionRefused as error:
         return jsonify(error=str(error)), 422
-    _jobs().score(sign_in.tenant_id, row.id)
+    current_jobs().score(sign_in.tenant_id, row.id)
     result = url_for("portal.result", session_id=row.id)
     return jsonify(session_id=row.id, status=row.status, result=result), 202
 
@@ -108,8 +107,3 @@ def _addresses(session_id: str) -> dict[str, str]:
 
 def _sign_in() -> SignIn:
     return signed_in("patient")
-
-
-def _jobs() -> JobQueue:
-    jobs: JobQueue = current_app.extensions["homestretch_jobs"]
-    return jobs

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from flask import (
     Blueprint,
     abort,
-    current_app,
     jsonify,
     redirect,
     render_template,
@@ -21,7 +20,7 @@ from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app.error_pages import error_page
-from app.jobs.queue import JobQueue
+from app.jobs.queue import current_jobs
 from app.patient.forms import RangeForm, started_at
 from app.range_rows import RangeLine, read_range_lines
 from app.range_tests import (
@@ -107,7 +106,7 @@ def send_test(joint_id: str) -> ResponseReturnValue:
         return _refused(str(error), 409)
     except RangeTestRefused as error:
         return _refused(str(error))
-    _jobs().measure_range(sign_in.tenant_id, row.id)
+    current_jobs().measure_range(sign_in.tenant_id, row.id)
     target = url_for("range_portal.result", test_id=row.id)
     if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "text/html":
         return redirect(target, 303)
@@ -165,8 +164,3 @@ def _refused(message: str, code: int = 422) -> ResponseReturnValue:
 
 def _sign_in() -> SignIn:
     return signed_in("patient")
-
-
-def _jobs() -> JobQueue:
-    jobs: JobQueue = current_app.extensions["homestretch_jobs"]
-    return jobs

@@ -7,7 +7,6 @@ from uuid import uuid4
 from flask import (
     Blueprint,
     abort,
-    current_app,
     jsonify,
     redirect,
     render_template,
@@ -18,7 +17,7 @@ from flask.typing import ResponseReturnValue
 from werkzeug.wrappers import Response
 
 from app.error_pages import error_page
-from app.jobs.queue import JobQueue
+from app.jobs.queue import current_jobs
 from app.patient.forms import SessionForm, started_at
 from app.patient.pages import read_result, read_today
 from app.sessions import (
@@ -87,7 +86,7 @@ def send_session(exercise_id: str) -> ResponseReturnValue:
     try:
         if upload is None or not upload.filename:
             row = accept_manual_log(context, sign_in.tenant_id, sign_in.patient_id, report)
-            _jobs().deliver(sign_in.tenant_id, sign_in.patient_id)
+            current_jobs().deliver(sign_in.tenant_id, sign_in.patient_id)
         else:
             row = accept_recording(
                 context,
@@ -97,7 +96,7 @@ def send_session(exercise_id: str) -> ResponseReturnValue:
                 upload.filename,
                 upload.stream,  # type: ignore[arg-type]  # werkzeug's stream is a BinaryIO
             )
-            _jobs().score(sign_in.tenant_id, row.id)
+            current_jobs().score(sign_in.tenant_id, row.id)
     except SessionConflict as error:
         return _refused(str(error), 409)
     except SessionRefused as error:
@@ -132,8 +131,3 @@ def _refused(message: str, code: int = 422) -> ResponseReturnValue:
 
 def _sign_in() -> SignIn:
     return signed_in("patient")
-
-
-def _jobs() -> JobQueue:
-    jobs: JobQueue = current_app.extensions["homestretch_jobs"]
-    return jobs

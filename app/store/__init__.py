@@ -1,7 +1,7 @@
 """SQLAlchemy models, one module an aggregate; importing this package knows every table."""
 
 from app.store.access import LaunchRow, SignInRow
-from app.store.base import ALL_TENANTS, Base, Database, TenantMissing, among, insert_rows
+from app.store.base import ALL_TENANTS, Base, Database, TenantMissing, among, in_parts, insert_rows
 from app.store.care import ProgramRow, SessionRow
 from app.store.claim_events import ClaimEventRow, ClaimFileRow, EventIsFinal
 from app.store.claims import (
@@ -92,6 +92,7 @@ __all__ = [
     "among",
     "as_text",
     "from_document",
+    "in_parts",
     "insert_rows",
     "json_reader",
     "mark_all_stale",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar, cast
@@ -152,6 +152,12 @@ def _stamp_tenant(session: Session, context: Any, instances: Any) -> None:
                 row.tenant_id = tenant_id
             if row.tenant_id is None or (tenant_id and row.tenant_id != tenant_id):
                 raise TenantMissing(f"a new {type(row).__name__} names no or another tenant")
+
+
+def in_parts(values: Sequence[T], size: int = 500) -> Iterator[Sequence[T]]:
+    """`values`, so many at once as a database surely takes in one query."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
 
 
 def among(

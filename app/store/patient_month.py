@@ -9,9 +9,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from app.store.base import Base, TenantOwned, among
-
-_IN_ONE_STATEMENT = 500
+from app.store.base import Base, TenantOwned, among, in_parts
 
 
 class PatientMonthRow(TenantOwned, Base):
@@ -69,8 +67,7 @@ def mark_stale(session: Session, patient_id: int) -> None:
 
 def mark_all_stale(session: Session, patient_ids: Sequence[int]) -> None:
     """As `mark_stale`, for many patients."""
-    for start in range(0, len(patient_ids), _IN_ONE_STATEMENT):
-        part = patient_ids[start : start + _IN_ONE_STATEMENT]
+    for part in in_parts(patient_ids):
         session.execute(
             update(PatientMonthRow)
             .where(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -46,6 +47,10 @@ class Tenant(Base):
     frame_ancestors: Mapped[list[Any]] = mapped_column(default=list)
     capabilities: Mapped[dict[str, Any]] = mapped_column(default=dict)
     checked_at: Mapped[datetime | None]
+
+    def local(self, instant: datetime) -> datetime:
+        """`instant` on the practice's clock."""
+        return instant.astimezone(ZoneInfo(self.time_zone))
 
 
 def tenant_by_iss(session: Session, iss: str) -> Tenant | None:

@@ -174,6 +174,10 @@ class Rules:
     def by_id(self) -> Mapping[str, RuleSet]:
         return {rule_set.id: rule_set for rule_set in self.sets}
 
+    def newest_with(self, code: str) -> RuleSet:
+        """The newest rules that have `code`, for a date that lies after every loaded set."""
+        return next(rule_set for rule_set in reversed(self.sets) if code in rule_set.codes)
+
     @cached_property
     def known_codes(self) -> frozenset[str]:
         return frozenset(code for rule_set in self.sets for code in rule_set.codes)

@@ -16,8 +16,8 @@ from app.billing_office.claim_book import (
     ClaimNotKept,
     ClaimUnknown,
     claim_row,
+    findings_of,
     read_claim,
-    read_findings,
 )
 from app.billing_office.export import export_month
 from app.store import ClaimExportRow, ClaimIsFinal, ClaimLineRow, ClaimRow
@@ -58,7 +58,7 @@ def test_a_claim_keeps_the_reason_of_every_charge_and_what_the_scrubber_said(wor
     with world.context.database.begin(world.tenant_id) as db:
         row = db.scalars(select(ClaimRow).order_by(ClaimRow.id)).first()
         assert row is not None
-        claim, findings = read_claim(db, row.claim_id), read_findings(db, row.claim_id)
+        claim, findings = read_claim(db, row.claim_id), findings_of(row)
         lines = db.scalars(select(ClaimLineRow).where(ClaimLineRow.claim_id == row.claim_id)).all()
     assert (row.format, row.frequency, row.replaces) == ("837p", "1", None)
     assert row.total == f"{claim.total}"
