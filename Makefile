@@ -7,6 +7,7 @@ PY := .venv/bin/python
 VENV := .venv/.installed
 SYSTEM := .venv/.system-packages
 WEB := app/web/static/.built
+WORDS := app/translations/es/LC_MESSAGES/messages.mo
 MODEL := vision/models/pose_landmarker_full.task
 R4 := tests/fhir/r4_validator/node_modules/.installed
 EHR := tests/interop/ehr/node_modules/.installed
@@ -14,17 +15,18 @@ OIDC := tests/smart_launch/oidc_provider/node_modules/.installed
 POSE := app/web/node_modules/@mediapipe/pose
 export PATH := $(CURDIR)/.venv/node/bin:$(PATH)
 
-.PHONY: help setup test-setup demo demo-once test lint format bench screenshots clean
+.PHONY: help setup test-setup demo demo-once test lint format words bench screenshots clean
 
 help:
 	@echo "make setup       .venv, web assets and pose model"
 	@echo "make demo        serve the app and a sandbox EHR with synthetic patients"
 	@echo "make demo-once   the whole path once, headless; results in var/demo/"
 	@echo "make test        every test      make lint   every static check"
+	@echo "make words       new texts into the catalogues in app/translations"
 	@echo "make bench       ratios measured in one run"
 	@echo "make screenshots docs/images from a real browser"
 
-setup: $(VENV) $(WEB) $(MODEL)
+setup: $(VENV) $(WEB) $(MODEL) $(WORDS)
 
 test-setup: setup $(R4) $(EHR) $(OIDC)
 	@.ci/system-packages .ci/apt-test.txt
@@ -51,6 +53,9 @@ $(WEB): app/web/node_modules/.installed $(MODEL) $(shell find app/web/src app/we
 $(MODEL): app/web/node_modules/.installed vision/models/build.py
 	$(PY) -m vision.models.build --from $(POSE) --out vision/models
 	@touch $@
+
+%.mo: %.po $(VENV)
+	.venv/bin/pybabel -q compile --input-file $< --output-file $@ --locale es
 
 $(R4): tests/fhir/r4_validator/package.json tests/fhir/r4_validator/package-lock.json $(VENV)
 	cd tests/fhir/r4_validator && npm ci --no-audit --no-fund --loglevel=error
@@ -84,6 +89,11 @@ lint: setup
 format: setup
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+# Takes the texts marked for translation into the catalogues; new ones wait there untranslated.
+words: setup
+	.venv/bin/pybabel -q extract --mapping-file babel.cfg --keywords _l --sort-by-file --no-location --output-file .venv/messages.pot .
+	.venv/bin/pybabel -q update --input-file .venv/messages.pot --output-dir app/translations --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 
 bench: setup
 	$(PY) -m bench

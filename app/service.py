@@ -14,7 +14,6 @@ from werkzeug.exceptions import HTTPException
 
 from app import __version__, launch, sign_out
 from app.api.facade import facade
-from app.api.issuers import Issuers
 from app.api.openapi import api
 from app.assets import ViteAssets
 from app.billing_office.claim_views import office_claims
@@ -27,7 +26,9 @@ from app.ehr_colours import ehr_colours
 from app.error_pages import error_page
 from app.frame_policy import frame_ancestors
 from app.granted import notes
+from app.issuers import Issuers
 from app.jobs.queue import JobQueue, make_celery
+from app.languages import translate_pages
 from app.operations.views import operations
 from app.patient.live_views import live_portal
 from app.patient.range_views import range_portal
@@ -79,6 +80,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _unexpected_error)
     assets = ViteAssets(Path(__file__).parent / "web" / "static")
+    translate_pages(app)
     app.jinja_env.globals.update(asset_tags=assets.tags, version=__version__, ehr_notes=_ehr_notes)
     app.register_blueprint(assets.blueprint())
     return app
