@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from smart_launch.access_token import IssuerUnavailable
 from smart_launch.discovery import SmartConfiguration, discover
 from smart_launch.errors import DiscoveryFailed
-from smart_launch.id_token import KEY_SETS
 from smart_launch.key_sets import KeySets
 
 _KEPT_FOR = timedelta(minutes=5)
@@ -18,7 +17,7 @@ _KEPT_FOR = timedelta(minutes=5)
 class Issuers:
     """Discovery by `iss`, and the issuers' keys. One instance serves every thread of a process."""
 
-    key_sets: KeySets = KEY_SETS
+    key_sets: KeySets = field(default_factory=KeySets)
     _known: dict[str, tuple[SmartConfiguration, datetime]] = field(default_factory=dict)
 
     def configuration(self, iss: str, now: datetime) -> SmartConfiguration:

@@ -33,6 +33,7 @@ from app.context import Context
 from app.error_pages import error_page
 from app.frame_policy import allow_frames_of
 from app.granted import LASTING, scope_for
+from app.issuers import Issuers
 from app.person_token import CLIENT_OF_ROLE, seal_token
 from app.sign_in import Role, begin_sign_in, current_context, end_earlier_sign_in
 from app.signing_keys import JWKS_MAX_AGE, public_jwks
@@ -223,7 +224,14 @@ def _complete(tenant_id: str, *audiences: Role) -> ResponseReturnValue:
     if audience not in audiences or pending.iss != tenant.iss:
         raise LaunchRefused("This answer belongs to another launch.")
     client = registered_client(context, tenant, CLIENT_OF_ROLE[audience])
-    granted = complete_launch(pending, request.args, context.now(), client=client.authentication)
+    issuers: Issuers = current_app.extensions["homestretch_issuers"]
+    granted = complete_launch(
+        pending,
+        request.args,
+        context.now(),
+        client=client.authentication,
+        key_sets=issuers.key_sets,
+    )
     reader = LaunchReader(
         FhirClient(tenant.iss, lambda refused: granted.access_token), parse_grant(granted.scope)
     )

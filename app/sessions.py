@@ -146,6 +146,13 @@ def stored_session(row: SessionRow) -> ExerciseSession | None:
     return None if row.document is None else from_document(ExerciseSession, row.document)
 
 
+def concluded_session(row: SessionRow) -> ExerciseSession:
+    """As `stored_session`, of a session that is known to be concluded."""
+    session = stored_session(row)
+    assert session is not None, "queued only once concluded"
+    return session
+
+
 def _check(context: Context, report: SessionReport) -> None:
     if not _SESSION_ID.fullmatch(report.session_id):
         raise SessionRefused("The session id must be a UUID in lower case.")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
-from typing import Any, cast
+from typing import Any
 
 from fhir import codes
 from fhir.bundle import Resource, checked, put_by_identifier, transaction, urn
 from fhir.codes import concept, identifier
 from fhir.goal import goal_resource, read_goal
-from fhir.meaning import Unreadable, needed, reading, understand
+from fhir.meaning import Unreadable, needed, own_identifier, reading, understand
 from fhir.narrative import bullets, generated, paragraph
 from fhir.parties import Parties
 from fhir.reference import relative_reference
@@ -77,7 +77,7 @@ def read_program(
         understand(resource)
     with reading(careplan, UnreadableProgram):
         facts = _extension(careplan, codes.PROGRAM_EXTENSION)
-        program_id = _identifier(careplan, codes.PROGRAM_ID)
+        program_id = own_identifier(careplan, codes.PROGRAM_ID)
         addressed = needed(
             (
                 reference
@@ -254,8 +254,3 @@ def _extension(resource: Mapping[str, Any], url: str) -> dict[str, Any]:
                 for part in extension["extension"]
             }
     raise KeyError(url)
-
-
-def _identifier(resource: Mapping[str, Any], system: str) -> str:
-    found = (cast(str, i["value"]) for i in resource["identifier"] if i.get("system") == system)
-    return needed(found, system)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from fhir import codes
 from fhir.bundle import Resource
 from fhir.codes import identifier, quantity
-from fhir.meaning import needed
+from fhir.meaning import needed, own_identifier
 from rtm.program import Goal
 
 GoalUnit = Literal["deg", "score", "percent"]
@@ -43,10 +43,7 @@ def goal_resource(program_id: str, goal: Goal, patient: str, start: date) -> Res
 
 def read_goal(resource: Mapping[str, Any]) -> Goal:
     """The inverse of `goal_resource`. Raises KeyError for a missing element."""
-    own = needed(
-        (i["value"] for i in resource["identifier"] if i.get("system") == codes.GOAL_ID),
-        "our identifier",
-    )
+    own = own_identifier(resource, codes.GOAL_ID)
     target = resource["target"][0]
     measure, comparison, value, unit = read_goal_target(target)
     return Goal(

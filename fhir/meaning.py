@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 _T = TypeVar("_T")
 
@@ -49,6 +49,12 @@ def needed(items: Iterable[_T], name: str) -> _T:
     for item in items:
         return item
     raise KeyError(name)
+
+
+def own_identifier(resource: Mapping[str, Any], system: str) -> str:
+    """Raises KeyError where the resource has no identifier of `system`."""
+    values = (i["value"] for i in resource["identifier"] if i.get("system") == system)
+    return cast(str, needed(values, "our identifier"))
 
 
 def understand(resource: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from fhir.bundle import Resource
-from fhir.reference import relative_reference
+from fhir.reference import redirected, relative_reference
 
 # The server's own; and a narrative is of a piece: two halves of two authors say nothing.
 _OF_THE_SERVER = ("versionId", "lastUpdated", "source")
@@ -132,13 +132,13 @@ def merged_bundle(
         for full_url, resource in current.items()
     }
     before = {
-        entry["fullUrl"]: _placed(entry["resource"], places)
+        entry["fullUrl"]: redirected(entry["resource"], lambda target: places.get(target, target))
         for entry in (previous or {}).get("entry", ())
     }
     entries = []
     for entry in bundle["entry"]:
         full_url = entry["fullUrl"]
-        resource = _placed(entry["resource"], places)
+        resource = redirected(entry["resource"], lambda target: places.get(target, target))
         request = entry["request"]
         if full_url in current:
             there = current[full_url]
@@ -149,17 +149,3 @@ def merged_bundle(
                 request["ifMatch"] = f'W/"{version}"'
         entries.append({**entry, "resource": resource, "request": request})
     return {**bundle, "entry": entries}
-
-
-def _placed(value: Any, places: Mapping[str, str]) -> Any:
-    """`value` with the references to entries that exist as those."""
-    if isinstance(value, Mapping):
-        return {
-            key: places.get(part, part)
-            if key == "reference" and isinstance(part, str)
-            else _placed(part, places)
-            for key, part in value.items()
-        }
-    if isinstance(value, list):
-        return [_placed(part, places) for part in value]
-    return value

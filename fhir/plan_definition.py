@@ -16,7 +16,7 @@ from fhir.bundle import Resource
 from fhir.careplan import proposed_careplan
 from fhir.codes import concept, fhir_id, identifier, own_name, quantity
 from fhir.goal import goal_target, read_goal_target
-from fhir.meaning import Unreadable, needed, reading
+from fhir.meaning import Unreadable, needed, own_identifier, reading
 from fhir.parties import Parties
 from fhir.servicerequest import dose_extension, read_dose, repeat
 from fhir.translation import texts, translated
@@ -99,10 +99,7 @@ def read_plan_definition(resource: Mapping[str, Any]) -> Protocol:
         goals = {goal["id"]: goal for goal in resource.get("goal", ())}
         extensions = resource.get("extension", ())
         return Protocol(
-            id=needed(
-                (i["value"] for i in resource["identifier"] if i.get("system") == PROTOCOL_ID),
-                "our identifier",
-            ),
+            id=own_identifier(resource, PROTOCOL_ID),
             title=texts(resource, "title"),
             region=resource["topic"][0]["text"],
             condition_code=focus["code"],

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 from fhir import codes
 from fhir.bundle import Resource
 from fhir.codes import fhir_id, identifier
-from fhir.meaning import needed, reading
+from fhir.meaning import needed, own_identifier, reading
 from fhir.translation import texts, translated
 from rtm.outcomes import Instrument, Item
 
@@ -76,14 +76,7 @@ def read_questionnaire(resource: Mapping[str, Any]) -> Instrument:
         )
         rules = {part["url"]: part["valueCode"] for part in scoring["extension"]}
         return Instrument(
-            id=needed(
-                (
-                    cast(str, i["value"])
-                    for i in resource["identifier"]
-                    if i.get("system") == codes.INSTRUMENT_ID
-                ),
-                "our identifier",
-            ),
+            id=own_identifier(resource, codes.INSTRUMENT_ID),
             version=resource["version"],
             title=texts(resource, "title"),
             items=tuple(_item(item) for item in resource["item"]),

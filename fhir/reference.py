@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 
@@ -15,6 +15,20 @@ def relative_reference(location: str) -> str:
         return location
     parts = location.split("/_history/")[0].rstrip("/").split("/")
     return "/".join(parts[-2:]) if len(parts) >= 2 else ""
+
+
+def redirected(value: Any, target: Callable[[str], str]) -> Any:
+    """A copy of `value` whose references lead where `target` says."""
+    if isinstance(value, Mapping):
+        return {
+            key: target(part)
+            if key == "reference" and isinstance(part, str)
+            else redirected(part, target)
+            for key, part in value.items()
+        }
+    if isinstance(value, list):
+        return [redirected(part, target) for part in value]
+    return value
 
 
 def references(value: object) -> Iterator[dict[str, Any]]:

@@ -20,7 +20,7 @@ from smart_launch.client_authentication import ClientAuthentication
 from smart_launch.discovery import SmartConfiguration
 from smart_launch.errors import IntrospectionFailed
 from smart_launch.http import NoAnswer
-from smart_launch.id_token import KEY_SETS, signed_claims
+from smart_launch.id_token import signed_claims
 from smart_launch.introspection import introspect
 from smart_launch.key_sets import KeySets
 
@@ -56,7 +56,7 @@ def read_access_token(
     client_id: str,
     client: ClientAuthentication,
     now: datetime,
-    key_sets: KeySets = KEY_SETS,
+    key_sets: KeySets,
 ) -> TokenFacts:
     """What a valid token says. `client` authenticates us where the token must be introspected.
 

@@ -11,6 +11,7 @@ from typing import Any
 from smart_launch.client_authentication import ClientAuthentication, PublicClient
 from smart_launch.errors import InvalidIdToken, LaunchRefused, TokenRefused
 from smart_launch.id_token import Identity, verify_id_token
+from smart_launch.key_sets import KeySets
 from smart_launch.pending import PendingLaunch
 from smart_launch.token_endpoint import expires_at, granted_scope, request_token
 
@@ -49,10 +50,12 @@ def complete_launch(
     now: datetime,
     *,
     client: ClientAuthentication = _PUBLIC,
+    key_sets: KeySets | None = None,
 ) -> LaunchContext:
     """Checks the browser's `answer`, exchanges its code, and verifies who signed in.
 
     That a `pending` is used once and not too late is the caller's part: it holds the store.
+    `key_sets` keeps the EHRs' keys from launch to launch; without it they are fetched.
 
     Raises:
         LaunchRefused: the EHR answered an error, or the state or issuer is not this request's.
@@ -74,7 +77,7 @@ def complete_launch(
         client=client,
         now=now,
     )
-    who = _signed_in(pending, token, now)
+    who = _signed_in(pending, token, now, key_sets or KeySets())
     return LaunchContext(
         iss=pending.iss,
         client_id=pending.client_id,
@@ -139,7 +142,9 @@ def _check_answer(pending: PendingLaunch, answer: Mapping[str, str]) -> None:
         raise LaunchRefused("The EHR sent no authorization code.")
 
 
-def _signed_in(pending: PendingLaunch, token: Mapping[str, Any], now: datetime) -> Identity | None:
+def _signed_in(
+    pending: PendingLaunch, token: Mapping[str, Any], now: datetime, key_sets: KeySets
+) -> Identity | None:
     """Who signed in; None where that was not asked for."""
     if "openid" not in pending.scope.split():
         return None
@@ -153,6 +158,7 @@ def _signed_in(pending: PendingLaunch, token: Mapping[str, Any], now: datetime) 
         nonce=pending.nonce,
         jwks_uri=pending.jwks_uri,
         now=now,
+        key_sets=key_sets,
     )
 
 

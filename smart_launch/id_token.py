@@ -22,8 +22,6 @@ ALGORITHMS = ["RS256", "RS384", "ES256", "ES384"]
 # Between an EHR's clock and ours, either way.
 LEEWAY_S = 60
 
-KEY_SETS = KeySets()
-
 _FHIR_USER = re.compile(r"(?:.*/)?([A-Z][A-Za-z]+/[A-Za-z0-9\-.]{1,64})/?")
 
 
@@ -49,7 +47,7 @@ def verify_id_token(
     nonce: str,
     jwks_uri: str,
     now: datetime,
-    key_sets: KeySets = KEY_SETS,
+    key_sets: KeySets,
 ) -> Identity:
     """The identity in a valid `id_token` of the EHR at `iss`.
 
@@ -81,7 +79,7 @@ def verify_id_token(
     name = claims.get("name")
     return Identity(
         subject=str(claims["sub"]),
-        fhir_user=_reference(claims.get("fhirUser", claims.get("profile"))),
+        fhir_user=user_reference(claims.get("fhirUser", claims.get("profile"))),
         name=name if isinstance(name, str) and name.strip() else None,
     )
 
@@ -121,7 +119,7 @@ def _key_of(header: dict[str, Any], keys: Sequence[PublicKey]) -> PublicKey:
     return named[0]
 
 
-def _reference(fhir_user: object) -> str | None:
+def user_reference(fhir_user: object) -> str | None:
     """`fhirUser`, in SMART 1.0 `profile`, may be absolute; its end names the resource."""
     match = _FHIR_USER.fullmatch(fhir_user) if isinstance(fhir_user, str) else None
     return match[1] if match else None

@@ -56,7 +56,7 @@ class World:
 
 
 def serve(server: BaseWSGIServer) -> None:
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
 
 
 @pytest.fixture

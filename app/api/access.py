@@ -8,13 +8,12 @@ from typing import Literal
 
 from app.api.problem import FhirProblem
 from smart_launch.access_token import TokenFacts
+from smart_launch.id_token import user_reference
+from smart_launch.scopes import parse_access
 
 Operation = Literal["c", "r", "u", "d", "s"]
 
-FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
-
-_SCOPE = re.compile(r"(patient|user|system)/(\*|[A-Z][A-Za-z]+)\.(read|write|\*|c?r?u?d?s?)")
-_V1 = {"read": "rs", "write": "cud", "*": "cruds"}
+_FHIR_ID = re.compile(r"[A-Za-z0-9\-.]{1,64}")
 
 
 @dataclass(frozen=True)
@@ -93,20 +92,21 @@ def grant_of(tenant_id: str, facts: TokenFacts, *, knows_practitioner: bool) -> 
     permissions: list[Permission] = []
     refused: list[str] = []
     for scope in facts.scope.split() if isinstance(facts.scope, str) else ():
-        match = _SCOPE.fullmatch(scope)
-        if match is None or not match[3]:
+        access = parse_access(scope)
+        if access is None or access.is_part:
             if scope.startswith(("patient/", "user/", "system/")):
                 refused.append(scope)
             continue
-        operations = frozenset(_V1.get(match[3], match[3]))
-        if match[1] == "system":
-            permissions.append(Permission("system", match[2], operations, None))
-        elif match[1] == "patient" and patient:
-            permissions.append(Permission("patient", match[2], operations, patient))
-        elif match[1] == "user" and knows_practitioner:
-            permissions.append(Permission("user", match[2], operations, None))
-        elif match[1] == "user" and (own := _patient_user(facts.fhir_user)):
-            permissions.append(Permission("user", match[2], operations, own))
+        level, resource_type = access.level, access.resource_type
+        operations: frozenset[str] = frozenset(access.permissions)
+        if level == "system":
+            permissions.append(Permission(level, resource_type, operations, None))
+        elif level == "patient" and patient:
+            permissions.append(Permission(level, resource_type, operations, patient))
+        elif level == "user" and knows_practitioner:
+            permissions.append(Permission(level, resource_type, operations, None))
+        elif level == "user" and (own := _patient_user(facts.fhir_user)):
+            permissions.append(Permission(level, resource_type, operations, own))
         else:
             refused.append(scope)
     return Grant(tenant_id, str(facts.client_id), tuple(permissions), tuple(refused))
@@ -114,19 +114,14 @@ def grant_of(tenant_id: str, facts: TokenFacts, *, knows_practitioner: bool) -> 
 
 def practitioner_of(facts: TokenFacts) -> str | None:
     """`Practitioner/7` from `fhirUser`, which may be absolute; None for anybody else."""
-    kind, id_ = _user(facts.fhir_user)
-    return f"Practitioner/{id_}" if kind == "Practitioner" else None
+    user = user_reference(facts.fhir_user) or ""
+    return user if user.startswith("Practitioner/") else None
 
 
 def _patient_user(fhir_user: object) -> str | None:
-    kind, id_ = _user(fhir_user)
+    kind, _, id_ = (user_reference(fhir_user) or "").partition("/")
     return id_ if kind == "Patient" else None
 
 
-def _user(fhir_user: object) -> tuple[str, str | None]:
-    parts = fhir_user.rstrip("/").split("/") if isinstance(fhir_user, str) else []
-    return (parts[-2], _id(parts[-1])) if len(parts) >= 2 else ("", None)
-
-
 def _id(value: object) -> str | None:
-    return value if isinstance(value, str) and FHIR_ID.fullmatch(value) else None
+    return value if isinstance(value, str) and _FHIR_ID.fullmatch(value) else None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from app.api.access import Grant, grant_of, practitioner_of
-from app.api.issuers import Issuers
 from app.api.problem import FhirProblem
 from app.context import Context
+from app.issuers import Issuers
 from app.store import PractitionerRow, Tenant
 from app.tenant_clients import TenantMisconfigured, registered_client
 from smart_launch.access_token import (

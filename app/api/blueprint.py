@@ -17,9 +17,9 @@ from werkzeug.exceptions import HTTPException
 from app.api.access import Grant
 from app.api.answers import problem_answer, require_json_wanted
 from app.api.authorization import authorize, facade_base
-from app.api.issuers import Issuers
 from app.api.problem import FhirProblem
 from app.context import Context
+from app.issuers import Issuers
 from app.sign_in import current_context
 from app.store import Tenant
 

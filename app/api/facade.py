@@ -13,7 +13,6 @@ from app.api.blueprint import Asked, asked, facade, health_system, is_strict
 from app.api.capability import capability_statement, smart_configuration
 from app.api.fhir_openapi import fhir_openapi
 from app.api.holdings import Holdings
-from app.api.issuers import Issuers
 from app.api.page_links import open_link, seal_link
 from app.api.problem import FhirProblem
 from app.api.registry import SERVED, ServedType
@@ -25,6 +24,7 @@ from app.api.searching import (
     record_query,
     run,
 )
+from app.issuers import Issuers
 from app.launch import health_systems
 from app.sign_in import current_context
 from smart_launch.access_token import IssuerUnavailable

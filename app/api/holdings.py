@@ -43,6 +43,7 @@ from app.store import (
     SessionRow,
     Tenant,
     from_document,
+    previous_program,
 )
 from fhir.activity_definition import activity_definition
 from fhir.bundle import Resource
@@ -175,9 +176,17 @@ class Holdings:
             order or Order(),
             after,
         )
+        ids: dict[int, frozenset[str]] = {}
+
+        def ids_of(version: ProgramRow) -> frozenset[str]:
+            """Each version is asked by all before it."""
+            if version.id not in ids:
+                ids[version.id] = frozenset(r["id"] for r in self._program_resources(version))
+            return ids[version.id]
+
         for row in self._scalars(statement):
             later = [] if every_version else self._later_versions(row)
-            replaced = {r["id"] for version in later for r in self._program_resources(version)}
+            replaced = frozenset[str]().union(*map(ids_of, later))
             for number, resource in enumerate(self._program_resources(row)):
                 if resource["id"] not in replaced:
                     yield Held(resource, Place(row.signed_at, f"program-{row.id}", number))
@@ -201,7 +210,7 @@ class Holdings:
         if narrowing.programs is not None:
             statement = statement.where(ProgramRow.program_id.in_(narrowing.programs))
         statement = ordered(statement, instant, SessionRow.id, "session-", order, after)
-        names = _exercise_names()
+        names = load_library().names()
         for row, patient, program in self._rows(statement):
             session = from_document(ExerciseSession, row.document)
             device = software(row.software_version)
@@ -339,15 +348,11 @@ class Holdings:
     def _program_resources(self, row: ProgramRow) -> list[Resource]:
         patient = self.db.get_one(PatientRow, row.patient_id)
         signer = self.db.get_one(PractitionerRow, row.signed_by)
-        earlier = self.db.scalar(
-            select(ProgramRow).where(
-                ProgramRow.program_id == row.program_id, ProgramRow.version == row.version - 1
-            )
-        )
+        earlier = previous_program(self.db, row)
         bundle = prescription_bundle(
             from_document(Program, row.document),
             Parties(f"Patient/{patient.fhir_id}", signer.fhir_user),
-            _exercise_names(),
+            load_library().names(),
             previous=None if earlier is None else from_document(Program, earlier.document),
         )
         meta = {"versionId": str(row.version), "lastUpdated": row.signed_at.isoformat()}
@@ -382,10 +387,6 @@ _SOURCES: dict[str, tuple[Source, ...]] = {
     "ActivityDefinition": (Holdings._exercises,),
     "PlanDefinition": (Holdings._protocols,),
 }
-
-
-def _exercise_names() -> dict[str, str]:
-    return {exercise.id: exercise.name["en"] for exercise in load_library()}
 
 
 def _library(

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from app.api.registry import SERVED
 from fhir.bundle import Resource
 from fhir.device import SoftwareDevice
+from fhir.reference import redirected
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _KINDS = ("session", "range", "program", "episode")
@@ -50,30 +50,22 @@ def as_ours(
         digest = entry["fullUrl"].rpartition(":")[2].replace("-", "")[:12]
         own = others.get(kind, key if number == 0 else f"{key}.{digest}")
         references[entry["fullUrl"]] = f"{kind}/{own}"
+
+    def lead(target: str) -> str:
+        """To what we serve, or else to the EHR."""
+        local = references.get(target, target)
+        elsewhere = "://" not in local and local.partition("/")[0] not in SERVED
+        return f"{iss}/{local}" if elsewhere else local
+
     resources = []
     for entry in bundle["entry"]:
         kind = entry["resource"]["resourceType"]
         if kind not in others:
             id_ = references[entry["fullUrl"]].partition("/")[2]
-            resource = _referring(entry["resource"], references, iss)
+            resource = redirected(entry["resource"], lead)
             resources.append(identified(resource, id_, meta))
     return resources
 
 
 def identified(resource: Resource, id_: str, meta: Mapping[str, str]) -> Resource:
     return {**resource, "id": id_, "meta": {**resource.get("meta", {}), **meta}}
-
-
-def _referring(value: Any, references: Mapping[str, str], iss: str) -> Any:
-    """A copy whose references lead to what we serve, or else to the EHR."""
-    if isinstance(value, list):
-        return [_referring(part, references, iss) for part in value]
-    if not isinstance(value, dict):
-        return value
-    copy = {name: _referring(part, references, iss) for name, part in value.items()}
-    target = copy.get("reference")
-    if isinstance(target, str):
-        local = references.get(target, target)
-        elsewhere = "://" not in local and local.partition("/")[0] not in SERVED
-        copy["reference"] = f"{iss}/{local}" if elsewhere else local
-    return copy

@@ -126,14 +126,14 @@ def record_query(grant: Grant, patient: str, pairs: Pairs, base: str, *, strict:
     """
     grant.reach("Patient", "r")
     types: tuple[str, ...] = RECORD
-    common: list[tuple[str, str]] = []
+    since: list[str] = []
     query = Query((), ())
     understood: list[tuple[str, str]] = []
     for name, value in pairs:
         if name == "_type":
             types = tuple(kind for kind in RECORD if kind in value.split(","))
         elif name == "_since":
-            common.append(("_lastUpdated", f"ge{value}"))
+            since.append(value)
         elif name == "_count":
             query = _control(query, SERVED["Patient"], name, value) or query
         elif strict:
@@ -146,14 +146,17 @@ def record_query(grant: Grant, patient: str, pairs: Pairs, base: str, *, strict:
         if not grant.allows(name, "r"):
             continue
         served = SERVED[name]
-        criteria = [
-            criterion(parameter, None, value, base)
-            for key, value in common
-            if (parameter := served.parameter(key)) is not None
-        ]
+        criteria = [updated_since(served, instant, base) for instant in since]
         reach = grant.reach(name, "r").held_to(frozenset({patient}))
         legs.append(Leg(served, tuple(criteria), reach))
     return replace(query, legs=tuple(legs), understood=tuple(understood))
+
+
+def updated_since(served: ServedType, instant: str, base: str) -> Criterion:
+    """Raises FhirProblem 400 where `instant` is none."""
+    parameter = served.parameter("_lastUpdated")
+    assert parameter is not None, "every type has it"
+    return criterion(parameter, None, f"ge{instant}", base)
 
 
 def run(

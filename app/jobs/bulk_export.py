@@ -18,9 +18,8 @@ from app.api.access import Reach
 from app.api.authorization import facade_base
 from app.api.bulk import export_folder, remove_files
 from app.api.holdings import Holdings
-from app.api.parameters import criterion
 from app.api.registry import SERVED
-from app.api.searching import Leg, every
+from app.api.searching import Leg, every, updated_since
 from app.context import Context
 from app.store import ALL_TENANTS, BulkExportRow, Tenant
 
@@ -130,9 +129,7 @@ def _write_files(context: Context, row: BulkExportRow) -> list[dict[str, Any]]:
 
 def _leg(name: str, since: datetime | None, base: str) -> Leg:
     served = SERVED[name]
-    updated = served.parameter("_lastUpdated")
-    assert updated is not None, "every type has it"
-    bound = [] if since is None else [criterion(updated, None, f"ge{since.isoformat()}", base)]
+    bound = [] if since is None else [updated_since(served, since.isoformat(), base)]
     return Leg(served, tuple(bound), Reach(None))
 
 

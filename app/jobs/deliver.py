@@ -18,6 +18,7 @@ from app.hl7.write_back import NoRecordNumber, queue_mdm, queue_oru
 from app.jobs.backoff import next_attempt
 from app.jobs.document import DEVICE, build_document, build_page
 from app.range_tests import change_since_last, stored_result
+from app.sessions import concluded_session
 from app.store import (
     OutboxRow,
     PatientRow,
@@ -27,6 +28,7 @@ from app.store import (
     SessionRow,
     Tenant,
     from_document,
+    previous_program,
 )
 from app.write_back import WAYS, choose
 from fhir.bundle import Resource, locations
@@ -42,7 +44,6 @@ from fhir.range_observation import range_bundle
 from rtm.exercises import load_library
 from rtm.program import Program
 from rtm.range_of_motion import load_movements
-from rtm.session import Session as ExerciseSession
 from smart_launch.errors import LaunchRefused
 
 log = structlog.get_logger(__name__)
@@ -158,9 +159,7 @@ def _by_hl7(context: Context, tenant_id: str, message: OutboxRow) -> str:
         patient = db.get_one(PatientRow, message.patient_id)
         try:
             if message.kind == "session":
-                session = from_document(
-                    ExerciseSession, db.get_one(SessionRow, message.subject).document or {}
-                )
+                session = concluded_session(db.get_one(SessionRow, message.subject))
                 name = load_library()[session.exercise_id].name["en"]
                 row = queue_oru(db, tenant, patient, session, name, context.now())
             else:
@@ -224,7 +223,7 @@ def _sent_before(db: Session, message: OutboxRow) -> Resource | None:
     """The bundle of the program's version before, if that went as a transaction as well."""
     if message.kind != "prescription":
         return None
-    earlier = _previous_row(db, db.get_one(ProgramRow, int(message.subject)))
+    earlier = previous_program(db, db.get_one(ProgramRow, int(message.subject)))
     if earlier is None:
         return None
     return db.scalar(
@@ -238,27 +237,26 @@ def _sent_before(db: Session, message: OutboxRow) -> Resource | None:
 
 def _build(db: Session, message: OutboxRow) -> dict[str, Any]:
     patient = db.get_one(PatientRow, message.patient_id)
-    names = {exercise.id: exercise.name["en"] for exercise in load_library()}
     if message.kind == "prescription":
         row = db.get_one(ProgramRow, int(message.subject))
         signer = db.get_one(PractitionerRow, row.signed_by)
         return prescription_bundle(
             from_document(Program, row.document),
             Parties(f"Patient/{patient.fhir_id}", signer.fhir_user),
-            names,
+            load_library().names(),
             previous=_previous_version(db, row),
         )
     if message.kind == "range_test":
         return _range_bundle(db, db.get_one(RangeTestRow, message.subject), patient)
     session_row = db.get_one(SessionRow, message.subject)
     program_row = db.get_one(ProgramRow, session_row.program_row_id)
-    session = from_document(ExerciseSession, session_row.document)
+    session = concluded_session(session_row)
     return session_bundle(
         session,
         patient=f"Patient/{patient.fhir_id}",
         careplan=_careplan_reference(db, program_row),
         program_id=program_row.program_id,
-        exercise_name=names[session.exercise_id],
+        exercise_name=load_library()[session.exercise_id].name["en"],
         device=DEVICE,
         recorded=session_row.received_at,
     )
@@ -283,16 +281,8 @@ def _range_bundle(db: Session, row: RangeTestRow, patient: PatientRow) -> dict[s
 
 
 def _previous_version(db: Session, row: ProgramRow) -> Program | None:
-    earlier = _previous_row(db, row)
+    earlier = previous_program(db, row)
     return None if earlier is None else from_document(Program, earlier.document)
-
-
-def _previous_row(db: Session, row: ProgramRow) -> ProgramRow | None:
-    return db.scalar(
-        select(ProgramRow).where(
-            ProgramRow.program_id == row.program_id, ProgramRow.version == row.version - 1
-        )
-    )
 
 
 def _careplan_reference(db: Session, row: ProgramRow) -> str | None:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app import __version__
 from app.hl7.mdm import Author, Document
 from app.range_tests import change_since_last, stored_result
+from app.sessions import concluded_session
 from app.store import (
     OutboxRow,
     PatientRow,
@@ -26,7 +27,6 @@ from rtm.exercises import load_library
 from rtm.program import Program
 from rtm.range_of_motion import load_movements
 from rtm.session import ExerciseResult
-from rtm.session import Session as ExerciseSession
 
 DEVICE = SoftwareDevice("Homestretch", __version__, "Homestretch")
 
@@ -84,7 +84,7 @@ def _summary(db: Session, message: OutboxRow, patient: PatientRow) -> Summary:
 def _program_summary(db: Session, row: ProgramRow, patient: PatientRow) -> Summary:
     program = from_document(Program, row.document)
     signer = db.get_one(PractitionerRow, row.signed_by)
-    names = {exercise.id: exercise.name["en"] for exercise in load_library()}
+    names = load_library().names()
     exercises = [
         (names[line.exercise_id], _SIDES[line.side], dose_text(line), line.note)
         for line in program.exercises
@@ -111,7 +111,7 @@ def _program_summary(db: Session, row: ProgramRow, patient: PatientRow) -> Summa
 
 
 def _session_summary(row: SessionRow, patient: PatientRow) -> Summary:
-    session = from_document(ExerciseSession, row.document or {})
+    session = concluded_session(row)
     name = load_library()[session.exercise_id].name["en"]
     counted = "counted" if session.result else "as reported"
     return Summary(

@@ -2,7 +2,7 @@
 
 from app.store.access import LaunchRow, SignInRow
 from app.store.base import ALL_TENANTS, Base, Database, TenantMissing, among, in_parts, insert_rows
-from app.store.care import ProgramRow, SessionRow
+from app.store.care import ProgramRow, SessionRow, previous_program
 from app.store.claim_events import ClaimEventRow, ClaimFileRow, EventIsFinal
 from app.store.claims import (
     ChargeApprovalRow,
@@ -97,6 +97,7 @@ __all__ = [
     "json_reader",
     "mark_all_stale",
     "mark_stale",
+    "previous_program",
     "tenant_by_iss",
     "to_document",
     "to_json",

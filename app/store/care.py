@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ForeignKey, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.store.base import Base, TenantOwned
 
@@ -61,3 +61,12 @@ class SessionRow(TenantOwned, Base):
     plot: Mapped[dict[str, Any] | None]
     concluded_at: Mapped[datetime | None] = mapped_column(index=True)
     software_version: Mapped[str | None]
+
+
+def previous_program(db: Session, row: ProgramRow) -> ProgramRow | None:
+    """The version of the same program before `row`."""
+    return db.scalar(
+        select(ProgramRow).where(
+            ProgramRow.program_id == row.program_id, ProgramRow.version == row.version - 1
+        )
+    )

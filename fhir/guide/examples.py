@@ -110,10 +110,6 @@ def definitions() -> list[Resource]:
     ]
 
 
-def _names() -> dict[str, str]:
-    return {exercise.id: exercise.name["en"] for exercise in load_library()}
-
-
 def _people() -> list[Resource]:
     return [
         {
@@ -140,7 +136,7 @@ def _program() -> Program:
 
 
 def _prescription() -> Resource:
-    return prescription_bundle(_program(), PARTIES, _names())
+    return prescription_bundle(_program(), PARTIES, load_library().names())
 
 
 def _applied() -> Resource:
@@ -205,7 +201,7 @@ def _session_bundle(session: Session) -> Resource:
         patient=PARTIES.patient,
         careplan=PLAN,
         program_id=_program().id,
-        exercise_name=_names()[session.exercise_id],
+        exercise_name=load_library().names()[session.exercise_id],
         device=DEVICE,
         recorded=AT + timedelta(hours=1),
     )

@@ -47,7 +47,7 @@ _MEASURES = {
 
 def code_systems() -> list[Resource]:
     """The exercises, what is measured, and the (deployment's own) outcome measures."""
-    exercises = {exercise.id: exercise.name["en"] for exercise in load_library()}
+    exercises = load_library().names()
     return [
         _code_system(
             codes.EXERCISE,

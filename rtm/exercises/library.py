@@ -52,6 +52,10 @@ class ExerciseLibrary:
     def __iter__(self) -> Iterator[Exercise]:
         return iter(self.by_id[key] for key in sorted(self.by_id))
 
+    def names(self) -> dict[str, str]:
+        """The English name of each exercise by id."""
+        return {exercise.id: exercise.name["en"] for exercise in self}
+
     def __len__(self) -> int:
         return len(self.by_id)
 

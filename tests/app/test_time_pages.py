@@ -112,7 +112,7 @@ def ledger_of(world: World, patient: str = SAMUEL) -> Ledger:
 
 def counted_s(world: World, patient: str = SAMUEL) -> int:
     with world.context.database.begin(world.tenant_id) as db:
-        account = read_account(db, _patient(db, patient), date(2026, 11, 24))
+        account = read_account(db, _patient(db, patient), world.context.now().date())
     assert account is not None
     attributed = attribute(account, load_rules())
     return seconds_of(

@@ -248,14 +248,9 @@ def test_nothing_of_the_timer_is_on_the_chart_before_monitoring(world: World, pa
 
 def _line(world: World, number: int) -> tuple[datetime, datetime]:
     """Begin and end of a stretch of Samuel's recorded time, the first being number 0."""
-    lines = sorted(
-        ((line.start, line.end) for line in time_lines(ledger_of(world, SAMUEL).histories[0])),
-        key=str,
-    )
-    start, end = lines[number]
-    assert start is not None
-    assert end is not None
-    return start, end
+    lines = time_lines(ledger_of(world, SAMUEL).histories[0])
+    stretches = [(line.start, line.end) for line in lines if line.start and line.end]
+    return sorted(stretches)[number]
 
 
 def _overlap(some: tuple[TimeEntry, ...], others: tuple[TimeEntry, ...]) -> timedelta:

@@ -21,7 +21,7 @@ from rtm.session import (
     Session,
 )
 
-NAMES = {exercise.id: exercise.name["en"] for exercise in load_library()}
+NAMES = load_library().names()
 
 text = st.text(
     alphabet=st.characters(min_codepoint=0x20, max_codepoint=0x2FF, exclude_categories=["Cs"]),

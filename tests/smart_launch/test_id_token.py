@@ -271,6 +271,7 @@ def test_keys_that_cannot_be_reached_verify_nobody(told: Told) -> None:
             nonce=NONCE,
             jwks_uri=f"{told.base}/nothing-here",
             now=NOW,
+            key_sets=KeySets(),
         )
 
 

@@ -17,8 +17,8 @@ from joserfc.jwk import RSAKey
 from sqlalchemy import select
 
 from app.api.access import grant_of
-from app.api.issuers import Issuers
 from app.api.problem import FhirProblem
+from app.issuers import Issuers
 from app.store import Tenant
 from smart_launch.access_token import TokenFacts
 from smart_launch.key_sets import KeySets
