@@ -338,11 +338,17 @@ def _is_out_of_date(month: str, last: date, today: date) -> ColumnElement[bool]:
 
 def _approved(db: Session, patient_ids: Sequence[int]) -> dict[int, list[ChargeIdentity]]:
     found: dict[int, list[ChargeIdentity]] = {}
-    for row in db.scalars(
-        select(ChargeApprovalRow).where(among(db, ChargeApprovalRow.patient_id, patient_ids))
-    ):
-        modifiers = tuple(row.modifiers.split(".")) if row.modifiers else ()
-        found.setdefault(row.patient_id, []).append((row.code, row.last, modifiers))
+    rows = db.execute(
+        select(
+            ChargeApprovalRow.patient_id,
+            ChargeApprovalRow.code,
+            ChargeApprovalRow.last,
+            ChargeApprovalRow.modifiers,
+        ).where(among(db, ChargeApprovalRow.patient_id, patient_ids))
+    )
+    for patient_id, code, last, modifiers in rows:
+        identity = (code, last, tuple(modifiers.split(".")) if modifiers else ())
+        found.setdefault(patient_id, []).append(identity)
     return found
 
 

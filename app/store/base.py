@@ -7,13 +7,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, ClassVar, TypeVar, cast
 
+from psycopg import sql
 from sqlalchemy import (
     ColumnClause,
     ColumnElement,
+    Connection,
     DateTime,
     Engine,
     ForeignKey,
     MetaData,
+    Table,
     any_,
     create_engine,
     event,
@@ -179,11 +182,34 @@ def insert_rows(
 ) -> None:
     """Inserts many rows of `kind` at once, each stamped with the session's tenant.
 
-    The session knows nothing of them; they take a fifth of the time of as many objects.
+    The session knows nothing of them; they take a fifth of the time of as many objects. Each has
+    the same columns, and all that have no default of the database's. PostgreSQL gets them by COPY.
     """
     stamped = [{**row, "tenant_id": session.info["tenant_id"]} for row in rows]
-    if stamped:
-        session.connection().execute(insert(cast(Any, kind).__table__), stamped)
+    if not stamped:
+        return
+    table, connection = cast(Table, cast(Any, kind).__table__), session.connection()
+    if connection.dialect.name == "postgresql":
+        _copy(connection, table, stamped)
+    else:
+        connection.execute(insert(table), stamped)
+
+
+def _copy(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Raises KeyError where a row lacks a column that the first has, and the driver's errors."""
+    names = tuple(rows[0])
+    processors = [table.columns[name].type.bind_processor(connection.dialect) for name in names]
+    columns = sql.SQL(", ").join(map(sql.Identifier, names))
+    into = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table.name), columns)
+    driver: Any = connection.connection.driver_connection
+    with driver.cursor() as cursor, cursor.copy(into) as copy:
+        for row in rows:
+            copy.write_row(
+                [
+                    process(row[name]) if process else row[name]
+                    for name, process in zip(names, processors, strict=True)
+                ]
+            )
 
 
 def _make_engine(url: str) -> Engine:

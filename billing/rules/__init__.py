@@ -176,7 +176,11 @@ class Rules:
 
     def newest_with(self, code: str) -> RuleSet:
         """The newest rules that have `code`, for a date that lies after every loaded set."""
-        return next(rule_set for rule_set in reversed(self.sets) if code in rule_set.codes)
+        return self._newest_by_code[code]
+
+    @cached_property
+    def _newest_by_code(self) -> Mapping[str, RuleSet]:
+        return {code: rule_set for rule_set in self.sets for code in rule_set.codes}
 
     @cached_property
     def known_codes(self) -> frozenset[str]:
