@@ -103,16 +103,22 @@ def unbill(context: Context, tenant_id: str, claim_id: str, reason: str, by: str
             .with_for_update()
         )
         event, why = _decision(db, tenant_id, claim_id, "unbilled", reason, by, now)
-        if why is None and message is not None and message.attempts:
-            why = "its charge message was sent and not answered; send it again first"
-        if why is None and (pending := pending_change(db, claim_id)) is not None:
-            why = f"claim {pending.claim_id}, which corrects or voids it, is under way"
+        why = why or under_way(db, claim_id, message)
         if why is not None:
             raise UnbillRefused(f"claim {claim_id}: {why}")
         if message is not None:
             message.status = "withdrawn"
         record_event(db, event, at=now, by=by)
         return settle(db, [claim_id], at=now, by=by)
+
+
+def under_way(db: Session, claim_id: str, message: ChargeMessageRow | None) -> str | None:
+    """What was sent of the claim and not answered yet, so that it can't be taken back now."""
+    if message is not None and message.status == "waiting" and message.attempts:
+        return "its charge message was sent and not answered; send it again first"
+    if (pending := pending_change(db, claim_id)) is not None:
+        return f"claim {pending.claim_id}, which corrects or voids it, is under way"
+    return None
 
 
 def reopen(context: Context, tenant_id: str, claim_id: str, reason: str, by: str) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, defer
 
 from app.billing_office.claim_book import ClaimNotKept, claim_row, findings_of
-from app.billing_office.claim_events import left_with, read_events, read_states
+from app.billing_office.claim_events import left_with, read_events, read_states, under_way
 from app.billing_office.corrections import objection_to
 from app.billing_office.export_formats import FACTS
 from app.store import (
@@ -235,7 +235,7 @@ def claim_history(db: Session, claim_id: str) -> ClaimHistory:
                 select(ClaimRow.claim_id).where(ClaimRow.replaces == claim_id).order_by(ClaimRow.id)
             )
         ),
-        actions=_actions(db, claim_id, row, state),
+        actions=_actions(db, claim_id, row, state, message),
     )
 
 
@@ -407,7 +407,11 @@ def _items(
 
 
 def _actions(
-    db: Session, claim_id: str, row: ClaimRow | None, state: ClaimState
+    db: Session,
+    claim_id: str,
+    row: ClaimRow | None,
+    state: ClaimState,
+    message: ChargeMessageRow | None,
 ) -> tuple[Action, ...]:
     def why_not(kind: Any) -> str | None:
         return objection(state, ClaimEvent(claim_id, kind, date.min, "", reasons=("asked",)))
@@ -436,6 +440,6 @@ def _actions(
             "unbill",
             "Un-bill",
             "The charges may leave again on a new claim.",
-            why_not("unbilled"),
+            why_not("unbilled") or under_way(db, claim_id, message),
         ),
     )

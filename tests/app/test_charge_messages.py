@@ -21,6 +21,7 @@ from app.billing_office.charge_messages import (
 )
 from app.billing_office.claim_events import UnbillRefused, read_events, read_state, unbill
 from app.billing_office.export import ExportRefused
+from app.billing_office.history import claim_history
 from app.context import Context
 from app.demo.history import history_month
 from app.demo.tenant import TENANT_ID
@@ -281,8 +282,12 @@ def test_a_message_that_may_have_arrived_is_not_taken_back(context: Context) -> 
     has_interface(context, free_port())
     queue_charges(context, TENANT_ID, MONTH)
     deliver(context)
+    claim_id = messages(context)[0].claim_id
     with pytest.raises(UnbillRefused, match="was sent and not answered"):
-        unbill(context, TENANT_ID, messages(context)[0].claim_id, "the wrong month", "a test")
+        unbill(context, TENANT_ID, claim_id, "the wrong month", "a test")
+    with context.database.begin(TENANT_ID) as db:
+        offered = {action.name: action.why_not for action in claim_history(db, claim_id).actions}
+    assert "was sent and not answered" in str(offered["unbill"])
 
 
 @pytest.mark.parametrize(
