@@ -186,6 +186,7 @@ def test_billing_follows_a_claim_and_records_who_certified_the_plan(
     expect(page.get_by_role("heading", name="What happened")).to_be_visible()
     accessible(page)
     picture(page, "claim")
+    claim = page.url
     page.get_by_label("Un-bill: the reason").fill("never uploaded")
     page.get_by_role("button", name="Un-bill").click()
     expect(page.get_by_text("Un-billed; ", exact=False).first).to_be_visible()
@@ -199,7 +200,7 @@ def test_billing_follows_a_claim_and_records_who_certified_the_plan(
     expect(page.get_by_text("by Dana Osei, NPI 1999999935")).to_be_visible()
     accessible(page)
     page.set_viewport_size({"width": 360, "height": 740})
-    for url in (page.url, f"{world.places.app}/office/month/{month}/claims"):
+    for url in (page.url, claim, f"{world.places.app}/office/month/{month}/claims"):
         page.goto(url)
         assert page.evaluate("document.documentElement.scrollWidth") <= 360
         accessible(page)
