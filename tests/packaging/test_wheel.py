@@ -95,6 +95,21 @@ def test_the_wheel_holds_every_package_and_nothing_of_fhir_resources(wheel: Path
     assert ours <= {name.removeprefix("fhir/") for name in names if name.startswith("fhir/")}
 
 
+def test_the_wheel_holds_what_the_service_reads_when_it_runs(wheel: Path) -> None:
+    """Of the web's and the catalogues' folders that is what was built from them."""
+    names = set(zipfile.ZipFile(wheel).namelist())
+    there = {
+        path.relative_to(ROOT).as_posix()
+        for package in PACKAGES
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    sources = {name for name in there if name.startswith("app/web/") and "/static/" not in name}
+    unread = (".po", ".md", "/.built", "/LICENSE")
+    assert {name for name in there - sources if not name.endswith(unread)} <= names
+    assert "app/web/static/.vite/manifest.json" in names
+
+
 def test_both_import_whichever_was_installed_last(environment: Environment, tmp_path: Path) -> None:
     found = environment.both_fhirs(tmp_path)
     assert all(Path(path).is_relative_to(environment.folder) for path in found.values())
