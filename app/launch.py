@@ -60,7 +60,7 @@ _LANDING: dict[Role, str] = {
 }
 
 # Values of `intent` that an EHR's administrator may set, and the page that each opens.
-_INTENTS = {"prescribe": "clinician.choose_protocol"}
+_INTENTS = {"prescribe": "programs.choose"}
 _BROWSER_STATES = "launch_states"
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Literal
+from uuid import uuid4
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -24,6 +26,18 @@ def current_program(db: Session, patient_id: int) -> tuple[ProgramRow, Program] 
         .limit(1)
     )
     return None if row is None else (row, from_document(Program, row.document))
+
+
+def again(program: Program, today: date) -> Program:
+    """The same exercises and goals from `today` for as long, as a draft.
+
+    Goals keep their distance from the start.
+    """
+    later = today - program.start
+    goals = tuple(replace(goal, due=goal.due + later) for goal in program.goals)
+    return replace(
+        program, id=str(uuid4()), version=1, goals=goals, start=today, end=program.end + later
+    )
 
 
 def sign(

@@ -18,6 +18,7 @@ from app.api.openapi import api
 from app.assets import ViteAssets
 from app.billing_office.claim_views import office_claims
 from app.billing_office.views import office
+from app.clinician.program_views import programs
 from app.clinician.time_views import chart_time
 from app.clinician.views import clinician
 from app.config import Settings
@@ -62,6 +63,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
         sign_out.blueprint,
         ehr_colours,
         clinician,
+        programs,
         chart_time,
         portal,
         live_portal,

@@ -22,15 +22,6 @@ from wtforms import (
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
-from rtm.program import WEEKDAYS
-
-WEEKDAY_CHOICES = {
-    ",".join(WEEKDAYS): "Every day",
-    "mon,tue,wed,thu,fri": "Monday to Friday",
-    "mon,wed,fri": "Mon, Wed, Fri",
-    "tue,thu,sat": "Tue, Thu, Sat",
-    "mon,thu": "Mon, Thu",
-}
 # What counts by the rules' `activities`; an entry's activity begins with the key.
 ACTIVITIES = {
     "review": "Reviewed monitoring data",
@@ -39,7 +30,6 @@ ACTIVITIES = {
     "documentation": "Documented the decision",
 }
 INTERACTIONS = {"phone": "Phone call", "video": "Video call", "in_person": "In person"}
-_SIDES = {"left": "Left", "right": "Right", "bilateral": "Both"}
 _THERAPY_PLANS = {
     "GP": "Physical therapy (GP)",
     "GO": "Occupational therapy (GO)",
@@ -59,34 +49,8 @@ def activity_key(activity: str) -> str:
     return key if key in ACTIVITIES else next(iter(ACTIVITIES))
 
 
-def _choices(labels: dict[str, str]) -> list[SelectChoice]:
+def choices(labels: dict[str, str]) -> list[SelectChoice]:
     return [SelectChoice(value, label) for value, label in labels.items()]
-
-
-class LineForm(Form):  # type: ignore[misc]  # wtforms has no types
-    """One exercise of the program; unticked lines are left out."""
-
-    exercise_id = HiddenField(validators=[InputRequired()])
-    include = BooleanField("Include")
-    side = SelectField("Side", choices=_choices(_SIDES))
-    sets = IntegerField("Sets", validators=[InputRequired(), NumberRange(1, 10)])
-    repetitions = IntegerField("Repetitions", validators=[InputRequired(), NumberRange(1, 50)])
-    hold_s = IntegerField("Hold (s)", validators=[InputRequired(), NumberRange(0, 1800)])
-    weekdays = SelectField("Days", choices=_choices(WEEKDAY_CHOICES))
-    note = StringField("Note to the patient", validators=[Length(max=200)])
-
-
-class ProgramForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
-    """The program to sign. `signing_key` makes a double click one signature."""
-
-    signing_key = HiddenField(validators=[InputRequired(), Length(min=36, max=36)])
-    start = DateField("Starts", validators=[InputRequired()])
-    lines = FieldList(FormField(LineForm))
-
-    def validate_lines(self, field: Any) -> None:
-        if not any(line.include.data for line in field.entries):
-            field.errors = [*field.errors, "Tick at least one exercise."]
-            raise ValueError("Tick at least one exercise.")
 
 
 class EpisodeForm(FlaskForm):  # type: ignore[misc]
@@ -102,7 +66,7 @@ class EpisodeForm(FlaskForm):  # type: ignore[misc]
         "I asked: nobody else bills remote monitoring for this patient",
         validators=[InputRequired("Ask whether somebody else bills remote monitoring.")],
     )
-    therapy_plan = SelectField("Therapy plan of care", choices=_choices(_THERAPY_PLANS))
+    therapy_plan = SelectField("Therapy plan of care", choices=choices(_THERAPY_PLANS))
 
 
 class TimeForm(FlaskForm):  # type: ignore[misc]
@@ -110,7 +74,7 @@ class TimeForm(FlaskForm):  # type: ignore[misc]
 
     date = DateField("Date", validators=[InputRequired()])
     minutes = IntegerField("Minutes", validators=[InputRequired(), NumberRange(1, 240)])
-    activity = SelectField("What for", choices=_choices(ACTIVITIES))
+    activity = SelectField("What for", choices=choices(ACTIVITIES))
     reason = StringField(
         "Why by hand",
         validators=[InputRequired("Say why the timer did not log it."), Length(max=200)],
@@ -121,7 +85,7 @@ class InteractionForm(FlaskForm):  # type: ignore[misc]
     """A live talk with the patient or caregiver."""
 
     at = DateTimeLocalField("When (patient's time)", validators=[InputRequired()])
-    kind = SelectField("How", choices=_choices(INTERACTIONS))
+    kind = SelectField("How", choices=choices(INTERACTIONS))
     minutes = IntegerField("Minutes", validators=[Optional(), NumberRange(1, 240)])
 
 
@@ -129,7 +93,7 @@ class StretchForm(Form):  # type: ignore[misc]
     """One stretch of chart time to sign; `entries` are the ids of what was shown."""
 
     entries = HiddenField(validators=[InputRequired()])
-    activity = SelectField("Spent on", choices=_choices(ACTIVITIES))
+    activity = SelectField("Spent on", choices=choices(ACTIVITIES))
     leave_out = BooleanField("Leave this stretch out")
     shorten_to = IntegerField("Shorten to (minutes)", validators=[Optional(), NumberRange(1, 1440)])
     reason = StringField("Why", validators=[Length(max=200)])
@@ -146,7 +110,7 @@ class CorrectTimeForm(FlaskForm):  # type: ignore[misc]
 
     entries = HiddenField(validators=[InputRequired()])
     minutes = IntegerField("Minutes", validators=[Optional(), NumberRange(1, 1440)])
-    activity = SelectField("Spent on", choices=_choices(ACTIVITIES))
+    activity = SelectField("Spent on", choices=choices(ACTIVITIES))
     date = DateField("Date", validators=[Optional()])
     retract = BooleanField("Take it back: it does not count at all")
     reason = StringField(
@@ -159,7 +123,7 @@ class CorrectTalkForm(FlaskForm):  # type: ignore[misc]
 
     talk = HiddenField(validators=[InputRequired()])
     at = DateTimeLocalField("When (patient's time)", validators=[InputRequired()])
-    kind = SelectField("How", choices=_choices(INTERACTIONS))
+    kind = SelectField("How", choices=choices(INTERACTIONS))
     minutes = IntegerField("Minutes", validators=[Optional(), NumberRange(0, 240)])
     retract = BooleanField("Take it back: it did not happen")
     reason = StringField(

@@ -124,8 +124,8 @@ def read_today(context: Context, sign_in: SignIn) -> Today:
     return Today(
         given_name=patient.demographics.get("given", ""),
         today=today,
-        lines=tuple(_line(line, line.exercise_id in done) for line in due),
-        program_lines=tuple(_line(x, x.exercise_id in done) for x in _all(program)),
+        lines=tuple(today_line(line, line.exercise_id in done) for line in due),
+        program_lines=tuple(today_line(x, x.exercise_id in done) for x in _all(program)),
         recent=tuple(session_line(row, zone) for row in rows[:8]),
     )
 
@@ -162,7 +162,8 @@ def _all(program: Program | None) -> tuple[PrescribedExercise, ...]:
     return program.exercises if program else ()
 
 
-def _line(line: PrescribedExercise, done: bool) -> TodayLine:
+def today_line(line: PrescribedExercise, done: bool) -> TodayLine:
+    """A line of a program in the patient's words."""
     exercise = load_library()[line.exercise_id]
     return TodayLine(
         exercise=exercise,

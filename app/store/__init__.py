@@ -46,6 +46,7 @@ from app.store.patient_month import (
 )
 from app.store.people import PatientRow, PractitionerRow
 from app.store.range import RangeTestRow
+from app.store.templates import FavouriteExerciseRow, ProgramTemplateRow
 from app.store.tenant import Tenant, tenant_by_iss
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "EpisodeRow",
     "EventIsFinal",
     "FactIsFinal",
+    "FavouriteExerciseRow",
     "Hl7InboundRow",
     "Hl7OutboundRow",
     "Hl7StrayRow",
@@ -81,6 +83,7 @@ __all__ = [
     "PatientRow",
     "PractitionerRow",
     "ProgramRow",
+    "ProgramTemplateRow",
     "RangeTestRow",
     "SessionRow",
     "SignInRow",

@@ -1,4 +1,5 @@
 import "./styles.css";
+import { startBuilder } from "./builder";
 import { startChartTimer } from "./chart_timer";
 import { watchConfirmForm } from "./confirm_time";
 import { submitOnce } from "./form_once";
@@ -12,6 +13,8 @@ if (confirmForm) watchConfirmForm(confirmForm);
 for (const figure of document.querySelectorAll<HTMLElement>("[data-trend-plot]")) {
   drawTrendPlot(figure);
 }
+const builder = document.querySelector<HTMLFormElement>("form[data-builder]");
+if (builder) startBuilder(builder);
 submitOnce();
 const ask = document.querySelector<HTMLButtonElement>("[data-storage-access]");
 if (ask) offerStorageAccess(ask, document.querySelector("[data-storage-access-message]"));

@@ -3,6 +3,8 @@ export function submitOnce(root: ParentNode = document): void {
   const buttons = root.querySelectorAll<HTMLButtonElement>("button[data-once]");
   for (const button of buttons) {
     button.form?.addEventListener("submit", (event) => {
+      // A form may have other buttons, which do something else.
+      if (event.submitter && event.submitter !== button) return;
       if (button.dataset.sent) event.preventDefault();
       button.dataset.sent = "1";
       button.setAttribute("aria-disabled", "true");
