@@ -213,7 +213,7 @@ def test_a_double_click_on_sign_is_one_program(make_world: Callable[..., World])
         ("lines-0-exercise_id", "moonwalk", "no exercise called .*moonwalk"),
         ("lines-2-side", "bilateral", "choose left or right"),
         ("lines-0-weekdays", "someday", "Choose the days"),
-        ("lines-0-exercise_id", "shoulder_abduction", "in the program twice"),
+        ("lines-0-exercise_id", "shoulder_abduction", "In the program twice"),
         ("start", "soon", "Not a valid date"),
     ],
 )
