@@ -14,6 +14,7 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from app.error_pages import error_page
@@ -53,7 +54,7 @@ def exercise(exercise_id: str) -> str:
     page = read_today(current_context(), _sign_in())
     line = page.line(exercise_id)
     if line is None:
-        abort(404, "This exercise is not in your program. Please ask your care team.")
+        abort(404, _("This exercise is not in your program. Please ask your care team."))
     context = current_context()
     form = SessionForm(session_id=str(uuid4()))
     return render_template(
@@ -112,7 +113,7 @@ def send_session(exercise_id: str) -> ResponseReturnValue:
 def result(session_id: str) -> str:
     page = read_result(current_context(), _sign_in(), session_id)
     if page is None:
-        abort(404, "There is no such session.")
+        abort(404, _("There is no such session."))
     return render_template("portal/result.html", page=page)
 
 
@@ -121,12 +122,12 @@ def result(session_id: str) -> str:
 def status(session_id: str) -> Response:
     page = read_result(current_context(), _sign_in(), session_id)
     if page is None:
-        abort(404, "There is no such session.")
+        abort(404, _("There is no such session."))
     return jsonify(status=page.row.status, problem=page.row.problem)
 
 
 def _refused(message: str, code: int = 422) -> ResponseReturnValue:
-    return error_page("This could not be sent", message, code)
+    return error_page(_("This could not be sent"), message, code)
 
 
 def _sign_in() -> SignIn:
