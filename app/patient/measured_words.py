@@ -139,7 +139,7 @@ def in_patients_words(stored: Sequence[str]) -> tuple[str, ...]:
     told = []
     for text in stored:
         try:
-            told.append(translated(text, language()))
+            told.append(translated(text))
         except NoWords:
             log.warning("no_words_for_patients", length=len(text))
     return tuple(told)
@@ -150,30 +150,30 @@ def problem_in_patients_words(stored: str | None) -> str | None:
     if stored is None:
         return None
     try:
-        return translated(stored, language())
+        return translated(stored)
     except NoWords:
         return _("We can't read this file. Please record a video and send it again.")
 
 
-def translated(stored: str, into: Language) -> str:
-    """`stored`, of one or more sentences known here. Raises NoWords."""
-    return " ".join(_sentences(stored.strip(), into))
+def translated(stored: str) -> str:
+    """`stored`, of one or more sentences, in the language of the page. Raises NoWords."""
+    return " ".join(_sentences(stored.strip()))
 
 
-def _sentences(rest: str, into: Language) -> Iterator[str]:
+def _sentences(rest: str) -> Iterator[str]:
     while rest:
-        found = next(_readings(rest, into), None)
+        found = next(_readings(rest), None)
         if found is None:
             raise NoWords(rest)
         text, rest = found
         yield text
 
 
-def _readings(rest: str, into: Language) -> Iterator[tuple[str, str]]:
+def _readings(rest: str) -> Iterator[tuple[str, str]]:
     """How `rest` may begin: what the patient reads for that, and what comes after it."""
     for sentence, both in _data_sentences().items():
         if rest == sentence or rest.startswith(f"{sentence} "):
-            yield both[into], rest[len(sentence) :].lstrip()
+            yield both[language()], rest[len(sentence) :].lstrip()
     for pattern, words in _patterns():
         match = pattern.match(rest)
         if match:
