@@ -60,6 +60,11 @@ class RangeForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
     )
 
 
+def what_is_wrong(form: FlaskForm) -> str:
+    """Every error of the form, in the language of the page."""
+    return " ".join(str(message) for errors in form.errors.values() for message in errors)
+
+
 def started_at(given: str | None, now: datetime) -> datetime:
     """The instant that the browser gave; a page without script gives none: then it is now."""
     if not given:

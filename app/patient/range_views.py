@@ -24,7 +24,7 @@ from werkzeug.wrappers import Response
 from app.error_pages import error_page
 from app.jobs.queue import current_jobs
 from app.languages import language
-from app.patient.forms import RangeForm, started_at
+from app.patient.forms import RangeForm, started_at, what_is_wrong
 from app.patient.measured_words import in_patients_words, problem_in_patients_words
 from app.patient.names import REGIONS, SIDES
 from app.range_rows import RangeLine, read_range_lines
@@ -121,7 +121,7 @@ def send_test(joint_id: str) -> ResponseReturnValue:
     sign_in, context = _sign_in(), current_context()
     form = RangeForm()
     if not form.validate_on_submit():
-        return _refused(" ".join(message for errors in form.errors.values() for message in errors))
+        return _refused(what_is_wrong(form))
     report = RangeTestReport(
         test_id=form.test_id.data,
         movement_id=joint_id,

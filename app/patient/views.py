@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response
 
 from app.error_pages import error_page
 from app.jobs.queue import current_jobs
-from app.patient.forms import SessionForm, started_at
+from app.patient.forms import SessionForm, started_at, what_is_wrong
 from app.patient.pages import read_result, read_today
 from app.sessions import (
     SessionConflict,
@@ -73,7 +73,7 @@ def send_session(exercise_id: str) -> ResponseReturnValue:
     sign_in, context = _sign_in(), current_context()
     form = SessionForm()
     if not form.validate_on_submit():
-        return _refused(" ".join(message for errors in form.errors.values() for message in errors))
+        return _refused(what_is_wrong(form))
     report = SessionReport(
         session_id=form.session_id.data,
         exercise_id=exercise_id,
