@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from urllib.parse import urljoin
@@ -11,8 +12,11 @@ import requests
 
 from app.demo import walk
 from app.store import PatientRow
+from rtm.exercises import load_library
 from smart_launch.sandbox.pages import PIN
+from tests.app.test_service import SHOULDER
 from tests.conftest import World
+from vision.camera_check import messages
 
 # As the sandbox EHR has them in `Patient.communication`.
 SPEAKS_ENGLISH, SPEAKS_SPANISH = "samuel-brandt", "rosa-delgado"
@@ -190,3 +194,20 @@ def test_the_clinicians_pages_stay_english(world: World) -> None:
     page = browser.get(f"{world.places.app}/chart")
     assert language_of(page) == "en"
     assert "Sign out" in page.text
+
+
+def test_the_coach_says_what_it_sees_in_the_language_of_the_page(world: World) -> None:
+    chart = walk.launch_chart(world.places, SPEAKS_SPANISH)
+    chart.submit(chart.get(f"{world.places.app}/chart/prescribe/{'/'.join(SHOULDER)}"), {})
+    browser = visitor()
+    sign_in(world, browser, SPEAKS_SPANISH)
+    url = f"{world.places.app}/portal/exercises/shoulder_abduction/live"
+    told = re.findall(
+        r'<script type="application/json">(.*?)</script>', browser.get(url, timeout=10).text, re.S
+    )
+    coach = next(document for each in told if "messages" in (document := json.loads(each)))
+    assert coach["messages"]["nobody"] == messages()["nobody"]["es"]
+    cues = {fault.cue["es"] for fault in load_library()["shoulder_abduction"].faults}
+    said = {fault["cue"] for fault in coach["exercise"]["faults"]}
+    assert said
+    assert said <= cues
