@@ -71,6 +71,10 @@ def test_a_patient_reads_spanish_on_every_page_and_may_change(world: World, phon
     )
     in_spanish(page)
 
+    page.evaluate("document.body.dataset.liveStep = 'moving'")
+    expect(page.get_by_role("button", name="English")).to_be_hidden()
+    page.evaluate("document.body.dataset.liveStep = 'before'")
+
     page.get_by_role("link", name="Hacerlo sin la cámara").click()
     before = page.get_by_role("group", name="¿Cuánto dolor tenía antes?")
     now = page.get_by_role("group", name="¿Cuánto dolor tiene ahora?")

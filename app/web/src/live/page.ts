@@ -230,7 +230,7 @@ class LivePage {
   private go(step: Step): void {
     this.step = step;
     // A change of the language loads the page again, and would end the session.
-    document.body.dataset.step = step;
+    document.body.dataset.liveStep = step;
     for (const part of this.root.querySelectorAll<HTMLElement>("[data-step]")) {
       part.hidden = !part.dataset.step?.split(" ").includes(step);
     }
