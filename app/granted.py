@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Literal
 
+from flask_babel import lazy_gettext as _l
+from flask_babel.speaklater import LazyString
+
 from app.store import Tenant
 from smart_launch.discovery import SmartConfiguration
 from smart_launch.scopes import Access, Wanted, scope_to_ask
@@ -55,7 +58,7 @@ _WANTED: dict[Audience, Wanted] = {
     "backend": Wanted((), (), tuple(Access("system", name, "crus") for name in _WRITTEN)),
 }
 
-_NOTES: dict[Audience, dict[str, str]] = {
+_NOTES: dict[Audience, dict[str, str | LazyString]] = {
     "clinician": {
         "Condition": "The EHR did not let us read conditions: "
         "the patient's diagnoses are missing here, and claims wait for them.",
@@ -69,8 +72,10 @@ _NOTES: dict[Audience, dict[str, str]] = {
         "to read from it again later, open Homestretch from the chart anew.",
     },
     "patient": {
-        "Coverage": "Your health system did not let us read your insurance. "
-        "Your care team may ask you for it.",
+        "Coverage": _l(
+            "Your health system did not let us read your insurance. "
+            "Your care team may ask you for it."
+        ),
     },
     "biller": {
         "Practitioner": "The EHR did not let us read your own record: "
@@ -81,6 +86,14 @@ _NOTES: dict[Audience, dict[str, str]] = {
         name: f"{name} can't be written to the EHR as such; it goes in another form or waits"
         for name in _WRITTEN
     },
+}
+
+_IN_PART = "The EHR let us read only part of what it has (%(name)s); some may be missing."
+_PARTLY: dict[Audience, str | LazyString] = {
+    "clinician": _IN_PART,
+    "patient": _l("Your health system let us read only a part of your record."),
+    "biller": _IN_PART,
+    "backend": _IN_PART,
 }
 
 
@@ -122,7 +135,7 @@ def notes(audience: Audience, not_granted: Iterable[str]) -> tuple[str, ...]:
         name = item.removesuffix(_PART)
         note = _NOTES[audience].get(name)
         if note is not None and item.endswith(_PART):
-            note = f"The EHR let us read only part of what it has ({name}); some may be missing."
+            note = _PARTLY[audience] % {"name": name}
         if note is not None:
-            told.append(note)
+            told.append(str(note))
     return tuple(told)

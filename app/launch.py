@@ -25,6 +25,7 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from sqlalchemy import select, update
 from sqlalchemy.engine import CursorResult
 
@@ -34,6 +35,7 @@ from app.error_pages import error_page
 from app.frame_policy import allow_frames_of
 from app.granted import LASTING, scope_for
 from app.issuers import Issuers
+from app.languages import for_a_patient
 from app.person_token import CLIENT_OF_ROLE, seal_token
 from app.sign_in import Role, begin_sign_in, current_context, end_earlier_sign_in
 from app.signing_keys import JWKS_MAX_AGE, public_jwks
@@ -73,13 +75,36 @@ _BEGIN: dict[Role, str] = {
 
 @blueprint.errorhandler(LaunchRefused)
 def _refused(error: LaunchRefused) -> ResponseReturnValue:
+    if for_a_patient():
+        return _not_signed_in(
+            _(
+                "The sign-in did not work. It may have taken too long, or it was begun in "
+                "another window. Please start again."
+            ),
+            error,
+            403,
+        )
     return error_page("This launch can't go on", str(error), 403)
 
 
 @blueprint.errorhandler(PersonUnknown)
 @blueprint.errorhandler(FhirError)
 def _unreadable(error: Exception) -> ResponseReturnValue:
+    if for_a_patient():
+        return _not_signed_in(
+            _(
+                "Your health system did not give us what we need. Please try again later. "
+                "If it does not work then, call your care team."
+            ),
+            error,
+            502,
+        )
     return error_page("The EHR did not give what is needed", str(error), 502)
+
+
+def _not_signed_in(message: str, error: Exception, status: int) -> ResponseReturnValue:
+    """In the patient's words; the reason itself is for whoever helps the patient."""
+    return error_page(_("We could not sign you in"), message, status, detail=str(error))
 
 
 @blueprint.get("/launch")
@@ -162,7 +187,7 @@ def _tenant_by_id(context: Context, tenant_id: str) -> Tenant:
     with context.database.begin(None) as db:
         tenant = db.get(Tenant, tenant_id)
     if tenant is None:
-        abort(404, "There is no such health system here.")
+        abort(404, _("There is no such health system here."))
     allow_frames_of(tenant)
     return tenant
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
+from flask_babel import gettext as _
 
 from app.context import Context
 from app.sessions import SessionRefused, SessionReport, accept_recording
@@ -63,14 +64,18 @@ def keep_piece(
         PieceConflict: other content came under this number.
     """
     if not 0 <= number < _MOST_PIECES:
-        raise SessionRefused(f"The pieces of a session are numbered 0 to {_MOST_PIECES - 1}.")
+        raise SessionRefused(
+            _("The pieces of a session are numbered 0 to %(last)s.", last=_MOST_PIECES - 1)
+        )
     if len(content) > MOST_PIECE_BYTES:
-        raise SessionRefused(f"A piece may have {MOST_PIECE_BYTES} bytes.")
+        raise SessionRefused(_("A piece may have %(most)s bytes.", most=MOST_PIECE_BYTES))
     folder = _folder(context, tenant_id, patient_id, session_id)
     path = folder / f"{number:04d}.json.gz"
     if path.exists():
         if path.read_bytes() != content:
-            raise PieceConflict(f"Another piece {number} of this session was sent before.")
+            raise PieceConflict(
+                _("Another piece %(number)s of this session was sent before.", number=number)
+            )
         return
     _series(content)
     folder.mkdir(parents=True, exist_ok=True)
@@ -99,7 +104,7 @@ def finish(
         if earlier is not None and earlier.patient_id == patient_id:
             return earlier
     if not 1 <= pieces <= _MOST_PIECES:
-        raise SessionRefused("A session has at least one piece.")
+        raise SessionRefused(_("A session has at least one piece."))
     paths = [folder / f"{number:04d}.json.gz" for number in range(pieces)]
     missing = tuple(number for number, path in enumerate(paths) if not path.exists())
     if missing:
@@ -117,7 +122,7 @@ def finish(
 def _folder(context: Context, tenant_id: str, patient_id: int, session_id: str) -> Path:
     """Raises SessionRefused for an id that could lead elsewhere."""
     if not _SESSION_ID.fullmatch(session_id):
-        raise SessionRefused("The session id must be a UUID in lower case.")
+        raise SessionRefused(_("The session id must be a UUID in lower case."))
     return context.settings.recordings_dir / "live" / f"{tenant_id}-{patient_id}-{session_id}"
 
 
@@ -127,22 +132,24 @@ def _series(content: bytes) -> LandmarkSeries:
         with gzip.GzipFile(fileobj=io.BytesIO(content)) as archive:
             text = archive.read(_MOST_PIECE_TEXT_BYTES + 1)
     except (OSError, EOFError, zlib.error) as error:
-        raise SessionRefused(f"The piece is not compressed by gzip: {error}.") from None
+        raise SessionRefused(
+            _("The piece is not compressed by gzip: %(reason)s.", reason=error)
+        ) from None
     if len(text) > _MOST_PIECE_TEXT_BYTES:
-        raise SessionRefused("The piece is too large when unpacked.")
+        raise SessionRefused(_("The piece is too large when unpacked."))
     with tempfile.NamedTemporaryFile(suffix=".json") as file:
         file.write(text)
         file.flush()
         try:
             return read_series(Path(file.name))
         except UnreadableSeries as error:
-            raise SessionRefused(f"The piece can't be read: {error}") from None
+            raise SessionRefused(_("The piece can't be read: %(reason)s", reason=error)) from None
 
 
 def _joined(pieces: Iterator[LandmarkSeries]) -> LandmarkSeries:
     parts = list(pieces)
     if len({(part.width, part.height) for part in parts}) > 1:
-        raise SessionRefused("The size of the picture changed in the middle of the session.")
+        raise SessionRefused(_("The size of the picture changed in the middle of the session."))
     try:
         return LandmarkSeries(
             t_s=np.concatenate([part.t_s for part in parts]),
@@ -153,4 +160,6 @@ def _joined(pieces: Iterator[LandmarkSeries]) -> LandmarkSeries:
             height=parts[0].height,
         )
     except UnreadableSeries as error:
-        raise SessionRefused(f"The pieces do not fit together: {error}") from None
+        raise SessionRefused(
+            _("The pieces do not fit together: %(reason)s", reason=error)
+        ) from None

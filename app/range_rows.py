@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -15,10 +16,11 @@ from app.store import RangeTestRow
 from rtm.range_of_motion import Change, Language, change_in_words, load_movements
 
 _STATES = {
-    "received": ("Measuring", "wait"),
-    "refused": ("Not measured", "bad"),
-    "measured": ("Measured", "good"),
+    "received": (_l("Measuring"), "wait"),
+    "refused": (_l("Not measured"), "bad"),
+    "measured": (_l("Measured"), "good"),
 }
+_SIDES = {"": "", "left": _l("Left"), "right": _l("Right")}
 _NOT_MEASURED = "–"
 
 
@@ -42,6 +44,10 @@ class RangeLine:
     normal: str
     state: str
     tone: str
+
+    @property
+    def side_in_words(self) -> str:
+        return str(_SIDES[self.side])
 
     @property
     def measured(self) -> bool:
@@ -116,6 +122,6 @@ def _line(
         mdc=f"{movement.mdc.value_deg:g}°",
         mdc_method=movement.mdc.method,
         normal=movement.normal.text,
-        state=state,
+        state=str(state),
         tone=tone,
     )

@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import BinaryIO
 
+from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import __version__
 from app.context import Context
+from app.languages import language
 from app.notices import queue_notices
 from app.outbox import enqueue
 from app.prescribing import current_program
@@ -76,9 +78,16 @@ def measurable_movement(movement_id: str) -> RangeMovement:
         movement = load_movements()[movement_id]
         require_measurable(movement)
     except UnknownMovement:
-        raise RangeTestRefused(f"There is no joint called “{movement_id}”.") from None
-    except NotMeasurable as error:
-        raise RangeTestRefused(str(error)) from None
+        raise RangeTestRefused(
+            _("There is no joint called “%(name)s”.", name=movement_id)
+        ) from None
+    except NotMeasurable:
+        raise RangeTestRefused(
+            _(
+                "%(joint)s can't be measured by camera yet.",
+                joint=load_movements()[movement_id].name[language()],
+            )
+        ) from None
     return movement
 
 
@@ -169,21 +178,25 @@ def change_from(earlier: RangeTestRow, later: RangeTestRow) -> Change | None:
 
 def _check(context: Context, report: RangeTestReport, uploads: Sequence[Upload]) -> None:
     if not _TEST_ID.fullmatch(report.test_id):
-        raise RangeTestRefused("The test id must be a UUID in lower case.")
+        raise RangeTestRefused(_("The test id must be a UUID in lower case."))
     movement = measurable_movement(report.movement_id)
     if movement.bilateral and report.side is None:
-        raise RangeTestRefused("Please choose the side that you measure, left or right.")
+        raise RangeTestRefused(_("Please choose the side that you measure, left or right."))
     if not movement.bilateral and report.side is not None:
-        raise RangeTestRefused("This joint has no left or right side.")
+        raise RangeTestRefused(_("This joint has no left or right side."))
     if report.measured_at > context.now() + _CLOCK_TOLERANCE:
-        raise RangeTestRefused("This test starts in the future. Please check your device's clock.")
+        raise RangeTestRefused(
+            _("This test starts in the future. Please check your device's clock.")
+        )
     if not uploads:
-        raise RangeTestRefused("Please choose a video of you doing the movement.")
+        raise RangeTestRefused(_("Please choose a video of you doing the movement."))
     if len(uploads) > MOST_ATTEMPTS:
-        raise RangeTestRefused(f"Please send {MOST_ATTEMPTS} videos at most.")
+        raise RangeTestRefused(_("Please send %(most)s videos at most.", most=MOST_ATTEMPTS))
     if any(each.suffix not in VIDEO_SUFFIXES | SERIES_SUFFIXES for each in uploads):
         known = ", ".join(sorted(VIDEO_SUFFIXES | SERIES_SUFFIXES))
-        raise RangeTestRefused(f"This kind of file can't be used. Send one of: {known}.")
+        raise RangeTestRefused(
+            _("This kind of file can't be used. Send one of: %(kinds)s.", kinds=known)
+        )
 
 
 def _insert_once(context: Context, tenant_id: str, row: RangeTestRow) -> RangeTestRow:
@@ -199,9 +212,11 @@ def _insert_once(context: Context, tenant_id: str, row: RangeTestRow) -> RangeTe
         with context.database.begin(tenant_id) as db:
             earlier = db.get(RangeTestRow, row.id)
         if earlier is None:  # the id exists, but at another health system
-            raise RangeTestConflict("This test id is taken. Please start the test again.") from None
+            raise RangeTestConflict(
+                _("This test id is taken. Please start the test again.")
+            ) from None
     if _content(earlier) != _content(row):
-        raise RangeTestConflict("This test was already sent with other content.")
+        raise RangeTestConflict(_("This test was already sent with other content."))
     return earlier
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from flask import Flask, Response, g, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
 
@@ -24,16 +25,18 @@ from app.clinician.views import clinician
 from app.config import Settings
 from app.context import Context, open_context
 from app.ehr_colours import ehr_colours
-from app.error_pages import error_page
+from app.error_pages import error_page, http_error_words
 from app.frame_policy import frame_ancestors
 from app.granted import notes
 from app.issuers import Issuers
 from app.jobs.queue import JobQueue, make_celery
 from app.languages import translate_pages
 from app.operations.views import operations
+from app.patient.language_views import language_portal
 from app.patient.live_views import live_portal
 from app.patient.range_views import range_portal
 from app.patient.views import portal
+from app.patient.words import page_words
 from app.sign_in import SignIn, host_bound, load_sign_in
 
 log = structlog.get_logger(__name__)
@@ -66,6 +69,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
         programs,
         chart_time,
         portal,
+        language_portal,
         live_portal,
         range_portal,
         office,
@@ -83,7 +87,9 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
     app.register_error_handler(Exception, _unexpected_error)
     assets = ViteAssets(Path(__file__).parent / "web" / "static")
     translate_pages(app)
-    app.jinja_env.globals.update(asset_tags=assets.tags, version=__version__, ehr_notes=_ehr_notes)
+    app.jinja_env.globals.update(
+        asset_tags=assets.tags, version=__version__, ehr_notes=_ehr_notes, page_words=page_words
+    )
     app.register_blueprint(assets.blueprint())
     return app
 
@@ -137,16 +143,21 @@ def _ehr_notes() -> tuple[str, ...]:
 
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
+    title, own_message = http_error_words(error)
     if isinstance(error, CSRFError):
-        message = "This page was open too long. Go back, reload it, and try again."
+        message = _("This page was open too long. Go back, load it again, and try again.")
     elif error.code == 413:
-        limit_mb = (request.max_content_length or 0) // (1024 * 1024)
-        message = f"This file is too large. The most that can be sent is {limit_mb} MB."
+        message = _(
+            "This file is too large. The most that can be sent is %(most)s MB.",
+            most=(request.max_content_length or 0) // (1024 * 1024),
+        )
     else:
-        message = error.description or error.name
-    return error_page(error.name, message, error.code or 500)
+        message = own_message
+    return error_page(title, message, error.code or 500)
 
 
 def _unexpected_error(error: Exception) -> ResponseReturnValue:
     log.exception("unexpected_error", endpoint=request.endpoint, method=request.method)
-    return error_page("Something went wrong", "The error was recorded. Please try again.", 500)
+    return error_page(
+        _("Something went wrong"), _("The error was recorded. Please try again."), 500
+    )

@@ -6,11 +6,15 @@ from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
+from flask_babel import lazy_gettext as _l
+
+from app.languages import Language
 from app.sessions import stored_session
 from app.store import SessionRow
 from rtm.exercises import load_library
 
-_STATES = {"received": ("Measuring", "wait"), "refused": ("Not measured", "bad")}
+_STATES = {"received": (_l("Measuring"), "wait"), "refused": (_l("Not measured"), "bad")}
+_REPORTED, _MEASURED = (_l("Reported"), "wait"), (_l("Measured"), "good")
 _NOT_MEASURED = "–"
 
 
@@ -42,13 +46,11 @@ class SessionLine:
         return f"{self.pain_before} → {self.pain_after}"
 
 
-def session_line(row: SessionRow, zone: ZoneInfo, language: str = "en") -> SessionLine:
+def session_line(row: SessionRow, zone: ZoneInfo, language: Language = "en") -> SessionLine:
     """`row` in words; its day is the patient's own."""
     session = stored_session(row)
     result = session.result if session else None
-    state, tone = _STATES.get(
-        row.status, ("Reported", "wait") if row.source == "manual" else ("Measured", "good")
-    )
+    state, tone = _STATES.get(row.status, _REPORTED if row.source == "manual" else _MEASURED)
     return SessionLine(
         id=row.id,
         day=row.started_at.astimezone(zone).date(),
@@ -58,6 +60,6 @@ def session_line(row: SessionRow, zone: ZoneInfo, language: str = "en") -> Sessi
         score_total=result.score.total if result else None,
         pain_before=row.pain_before,
         pain_after=row.pain_after,
-        state=state,
+        state=str(state),
         tone=tone,
     )

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import BinaryIO
 
+from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import __version__
 from app.context import Context
+from app.languages import language
 from app.notices import queue_notices
 from app.outbox import enqueue
 from app.recording_store import StoredRecording, store_recording
@@ -71,7 +73,9 @@ def accept_recording(
     suffix = "." + file_name.rpartition(".")[2].lower()
     if suffix not in VIDEO_SUFFIXES | SERIES_SUFFIXES:
         known = ", ".join(sorted(VIDEO_SUFFIXES | SERIES_SUFFIXES))
-        raise SessionRefused(f"This kind of file can't be used. Send one of: {known}.")
+        raise SessionRefused(
+            _("This kind of file can't be used. Send one of: %(kinds)s.", kinds=known)
+        )
     _check(context, report)
     with context.database.begin(tenant_id) as db:
         program_row, line = _prescribed(db, patient_id, report.exercise_id)
@@ -92,7 +96,7 @@ def accept_manual_log(
     """
     _check(context, report)
     if not report.repetitions_reported or report.duration_reported_s is None:
-        raise SessionRefused("Please tell us how many repetitions you did and for how long.")
+        raise SessionRefused(_("Please tell us how many times you did it and for how long."))
     with context.database.begin(tenant_id) as db:
         program_row, line = _prescribed(db, patient_id, report.exercise_id)
         earlier = db.get(SessionRow, report.session_id)
@@ -155,11 +159,13 @@ def concluded_session(row: SessionRow) -> ExerciseSession:
 
 def _check(context: Context, report: SessionReport) -> None:
     if not _SESSION_ID.fullmatch(report.session_id):
-        raise SessionRefused("The session id must be a UUID in lower case.")
+        raise SessionRefused(_("The session id must be a UUID in lower case."))
     if report.exercise_id not in load_library().by_id:
-        raise SessionRefused(f"There is no exercise called “{report.exercise_id}”.")
+        raise SessionRefused(_("There is no exercise called “%(name)s”.", name=report.exercise_id))
     if report.started_at > context.now() + _CLOCK_TOLERANCE:
-        raise SessionRefused("This session starts in the future. Please check your device's clock.")
+        raise SessionRefused(
+            _("This session starts in the future. Please check your device's clock.")
+        )
 
 
 def _prescribed(
@@ -174,8 +180,10 @@ def _prescribed(
         for line in from_document(Program, row.document).exercises:
             if line.exercise_id == exercise_id:
                 return row, line
-    name = load_library()[exercise_id].name["en"]
-    raise SessionRefused(f"{name} is not in your program. Please ask your care team.")
+    name = load_library()[exercise_id].name[language()]
+    raise SessionRefused(
+        _("%(exercise)s is not in your program. Please ask your care team.", exercise=name)
+    )
 
 
 def _row(
@@ -224,7 +232,7 @@ def _insert_once(
             earlier = db.get(SessionRow, row.id)
         if earlier is None:  # the id exists, but at another health system
             raise SessionConflict(
-                "This session id is taken. Please start the session again."
+                _("This session id is taken. Please start the session again.")
             ) from None
     return _same_session(earlier, row.patient_id, row.exercise_id, stored.sha256)
 
@@ -234,5 +242,5 @@ def _same_session(
 ) -> SessionRow:
     same = (earlier.patient_id, earlier.exercise_id, earlier.recording_sha256)
     if same != (patient_id, exercise_id, sha256):
-        raise SessionConflict("This session was already sent with other content.")
+        raise SessionConflict(_("This session was already sent with other content."))
     return earlier

@@ -12,11 +12,13 @@ from typing import Literal, ParamSpec, TypeVar
 
 import structlog
 from flask import Response, abort, current_app, g, request, session
+from flask_babel import lazy_gettext as _l
+from flask_babel.speaklater import LazyString
 from sqlalchemy import select
 
 from app.config import Settings
 from app.context import Context
-from app.store import ALL_TENANTS, SignInRow, Tenant
+from app.store import ALL_TENANTS, PatientRow, SignInRow, Tenant
 
 Role = Literal["clinician", "patient", "biller"]
 P = ParamSpec("P")
@@ -28,12 +30,19 @@ _COOKIES: dict[Role, str] = {
     "patient": "hs_patient",
     "biller": "hs_biller",
 }
-_HOME: dict[Role, str] = {"clinician": "your EHR", "patient": "the portal", "biller": "the office"}
+_AWAY: dict[Role, str | LazyString] = {
+    "clinician": "You are not signed in here, or were away too long. Open your EHR again.",
+    "patient": _l("You are not signed in here, or were away too long. Open the portal again."),
+    "biller": "You are not signed in here, or were away too long. Open the office again.",
+}
 
 
 @dataclass(frozen=True)
 class SignIn:
-    """The signed-in person of this request."""
+    """The signed-in person of this request.
+
+    `language` is the patient's own choice, `language_of_record` the health system's (BCP 47).
+    """
 
     id: str
     tenant_id: str
@@ -44,6 +53,8 @@ class SignIn:
     not_granted: tuple[str, ...] = ()
     ehr_style: dict[str, str] = field(default_factory=dict)
     frame_ancestors: tuple[str, ...] = ()
+    language: str | None = None
+    language_of_record: str | None = None
 
 
 def current_context() -> Context:
@@ -131,7 +142,7 @@ def signed_in(role: Role) -> SignIn:
     """The sign-in of this request, or an error page that says how to get one."""
     sign_in: SignIn | None = g.sign_ins.get(role)
     if sign_in is None:
-        abort(401, f"You are not signed in here, or were away too long. Open {_HOME[role]} again.")
+        abort(401, str(_AWAY[role]))
     g.sign_in = sign_in
     return sign_in
 
@@ -164,14 +175,15 @@ def _find(context: Context, secret: str, role: Role, now: datetime) -> SignIn | 
     with context.database.begin(None) as db:
         # The cookie is what says which tenant this is, so the look-up can't name one yet.
         found = db.execute(
-            select(SignInRow, Tenant.frame_ancestors)
+            select(SignInRow, Tenant.frame_ancestors, PatientRow.language, PatientRow.demographics)
             .join(Tenant, Tenant.id == SignInRow.tenant_id)
+            .outerjoin(PatientRow, PatientRow.id == SignInRow.patient_id)
             .where(SignInRow.id == _digest(secret), SignInRow.role == role),
             execution_options={ALL_TENANTS: True},
         ).one_or_none()
     if found is None:
         return None
-    row, frame_ancestors = found
+    row, frame_ancestors, language, demographics = found
     if row.ended_at is not None or row.expires_at <= now:
         return None
     return SignIn(
@@ -184,6 +196,8 @@ def _find(context: Context, secret: str, role: Role, now: datetime) -> SignIn | 
         not_granted=tuple(row.not_granted),
         ehr_style=row.ehr_style,
         frame_ancestors=tuple(frame_ancestors),
+        language=language,
+        language_of_record=(demographics or {}).get("language"),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import structlog
 from flask import Blueprint, Response, abort, g, make_response, render_template
+from flask_babel import gettext as _
 
 from app.context import Context
 from app.person_token import CLIENT_OF_ROLE
@@ -26,7 +27,7 @@ def sign_out(role: Role) -> Response:
     """Ends the sign-in of this browser in `role`, and says what the EHR did."""
     sign_in: SignIn | None = g.sign_ins.get(role)
     if sign_in is None:
-        abort(401, "You are not signed in here.")
+        abort(401, _("You are not signed in here."))
     context = current_context()
     with context.database.begin(None) as db:
         tenant = db.get_one(Tenant, sign_in.tenant_id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from app.languages import Language
 from app.patient.pages import TodayLine
 from rtm.exercises import Exercise
 from vision.camera_check import messages
@@ -15,13 +16,15 @@ from vision.movement import primary_angle
 _CHECKS = ("nobody", "too_far", "too_near", "turn_to_face", "turn_sideways")
 
 
-def coach_page(line: TodayLine, session_id: str, addresses: Mapping[str, str]) -> dict[str, Any]:
+def coach_page(
+    line: TodayLine, session_id: str, addresses: Mapping[str, str], language: Language
+) -> dict[str, Any]:
     """As `app/web/src/live/page.ts` reads it. Raises NotMeasurable."""
     dose = line.dose
     return {
         "sessionId": session_id,
         "addresses": dict(addresses),
-        "exercise": coach_definition(line.exercise),
+        "exercise": coach_definition(line.exercise, language),
         "side": None if line.side == "bilateral" else line.side,
         "cameraView": line.exercise.camera_view,
         "dose": {
@@ -31,14 +34,14 @@ def coach_page(line: TodayLine, session_id: str, addresses: Mapping[str, str]) -
             "restS": dose.rest_s,
         },
         "messages": {
-            id: text["en"]
+            id: text[language]
             for id, text in messages().items()
             if id in _CHECKS or id.startswith("cut_off_")
         },
     }
 
 
-def coach_definition(exercise: Exercise) -> dict[str, Any]:
+def coach_definition(exercise: Exercise, language: Language = "en") -> dict[str, Any]:
     """As `app/web/src/coach/exercise.ts` reads it. Raises NotMeasurable.
 
     Of the faults, those that are an angle beyond a bound; the others need the whole repetition.
@@ -60,7 +63,7 @@ def coach_definition(exercise: Exercise) -> dict[str, Any]:
                 "comparison": fault.comparison,
                 "bound": fault.bound,
                 "minimumDurationS": fault.minimum_duration_s,
-                "cue": fault.cue["en"],
+                "cue": fault.cue[language],
             }
             for fault in exercise.faults
             if fault.measure in ANGLES

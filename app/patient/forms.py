@@ -5,10 +5,19 @@ from __future__ import annotations
 from datetime import datetime
 
 from flask import abort
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, IntegerField, RadioField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, NumberRange, Optional
+
+
+def _between(least: int, most: int) -> NumberRange:
+    return NumberRange(
+        least, most, _l("Please give a number from %(least)s to %(most)s.", least=least, most=most)
+    )
+
 
 _SCALE = [SelectChoice(str(value)) for value in range(11)]
 
@@ -16,22 +25,24 @@ _SCALE = [SelectChoice(str(value)) for value in range(11)]
 class SessionForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
     """`session_id` is made with the page, so that sending it twice is one session."""
 
-    session_id = HiddenField(validators=[InputRequired("The session id is missing.")])
+    session_id = HiddenField(validators=[InputRequired(_l("The session id is missing."))])
     started_at = HiddenField()
     pain_before = RadioField(
-        "How much pain did you have before?",
+        _l("How much pain did you have before?"),
         choices=_SCALE,
         coerce=int,
-        validators=[InputRequired("Please choose your pain before, from 0 to 10.")],
+        validators=[InputRequired(_l("Please choose your pain before, from 0 to 10."))],
     )
     pain_after = RadioField(
-        "How much pain do you have now?",
+        _l("How much pain do you have now?"),
         choices=_SCALE,
         coerce=int,
-        validators=[InputRequired("Please choose your pain now, from 0 to 10.")],
+        validators=[InputRequired(_l("Please choose your pain now, from 0 to 10."))],
     )
-    repetitions = IntegerField("How many did you do?", validators=[Optional(), NumberRange(1, 500)])
-    minutes = IntegerField("For how many minutes?", validators=[Optional(), NumberRange(1, 240)])
+    repetitions = IntegerField(
+        _l("How many did you do?"), validators=[Optional(), _between(1, 500)]
+    )
+    minutes = IntegerField(_l("For how many minutes?"), validators=[Optional(), _between(1, 240)])
 
 
 class RangeForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
@@ -40,13 +51,18 @@ class RangeForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
     `side` is asked for only where the joint has sides.
     """
 
-    test_id = HiddenField(validators=[InputRequired("The test id is missing.")])
+    test_id = HiddenField(validators=[InputRequired(_l("The test id is missing."))])
     started_at = HiddenField()
     side = RadioField(
-        "Which side do you measure?",
-        choices=[SelectChoice("left", "Left"), SelectChoice("right", "Right")],
+        _l("Which side do you measure?"),
+        choices=[SelectChoice("left", _l("Left")), SelectChoice("right", _l("Right"))],
         validators=[Optional()],
     )
+
+
+def what_is_wrong(form: FlaskForm) -> str:
+    """Every error of the form, in the language of the page."""
+    return " ".join(str(message) for errors in form.errors.values() for message in errors)
 
 
 def started_at(given: str | None, now: datetime) -> datetime:
@@ -56,7 +72,7 @@ def started_at(given: str | None, now: datetime) -> datetime:
     try:
         started = datetime.fromisoformat(given)
     except ValueError:
-        abort(422, "The start time is not an ISO 8601 instant.")
+        abort(422, _("The start time is not an ISO 8601 instant."))
     if started.tzinfo is None:
-        abort(422, "The start time must carry a time zone.")
+        abort(422, _("The start time must carry a time zone."))
     return started

@@ -15,8 +15,10 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from app.jobs.queue import current_jobs
+from app.languages import language
 from app.live_sessions import PieceConflict, PiecesMissing, finish, keep_piece
 from app.patient.coach import coach_page
 from app.patient.forms import started_at
@@ -34,15 +36,18 @@ def live(exercise_id: str) -> Response:
     page = read_today(current_context(), _sign_in())
     line = page.line(exercise_id)
     if line is None:
-        abort(404, "This exercise is not in your program. Please ask your care team.")
+        abort(404, _("This exercise is not in your program. Please ask your care team."))
     if line.exercise.measurement != "camera":
-        abort(404, "The camera can't measure this exercise. Please tell us how it went instead.")
+        abort(
+            404,
+            _("The camera can't measure this exercise. Please tell us how it went instead."),
+        )
     session_id = str(uuid4())
     response = Response(
         render_template(
             "portal/live.html",
             line=line,
-            coach=coach_page(line, session_id, _addresses(session_id)),
+            coach=coach_page(line, session_id, _addresses(session_id), language()),
         )
     )
     response.headers["Permissions-Policy"] = "camera=(self)"
@@ -95,7 +100,9 @@ def _report(session_id: str, document: Any) -> tuple[SessionReport, int]:
             repetitions_reported=int(document["counted"]),
         ), int(document["pieces"])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise SessionRefused(f"The session's report is not complete: {error}.") from None
+        raise SessionRefused(
+            _("The session's report is not complete: %(reason)s.", reason=error)
+        ) from None
 
 
 def _addresses(session_id: str) -> dict[str, str]:

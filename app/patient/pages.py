@@ -7,9 +7,14 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from flask_babel import format_decimal, ngettext
+from flask_babel import gettext as _
 from sqlalchemy import select
 
 from app.context import Context
+from app.languages import language
+from app.patient.measured_words import in_patients_words, problem_in_patients_words
+from app.patient.names import ANGLES, PARTS, SIDES
 from app.prescribing import current_program
 from app.session_rows import SessionLine, session_line
 from app.sessions import stored_session
@@ -20,9 +25,6 @@ from rtm.exercises.drawing import draw
 from rtm.program import Dose, PrescribedExercise, Program
 from rtm.session import ExerciseResult, Session
 from vision.coach import cues
-
-_PARTS = ("range", "control", "form", "symmetry", "completeness")
-_SIDES = {"left": "left side", "right": "right side", "bilateral": "both sides"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,10 @@ class TodayLine:
     dose_text: str
     note: str
     done: bool
+
+    @property
+    def equipment(self) -> tuple[str, ...]:
+        return self.exercise.equipment[language()]
 
     @property
     def drawing(self) -> dict[str, Any]:
@@ -79,11 +85,11 @@ class ResultPage:
     @property
     def angle_name(self) -> str:
         angle = self.result.primary_angle if self.result else None
-        return angle.name.replace("_", " ") if angle else ""
+        return str(ANGLES[angle.name]) if angle else ""
 
     @property
     def count_note(self) -> str:
-        return "counted" if self.result else "as you told us"
+        return _("counted") if self.result else _("as you told us")
 
     @property
     def count_differs_text(self) -> str | None:
@@ -93,10 +99,20 @@ class ResultPage:
             return None
         if live == self.session.repetition_count:
             return None
-        return (
-            f"Your device counted {live} as you went. We looked again at the whole session "
-            f"and counted {self.session.repetition_count}. That is the number we keep."
+        return _(
+            "Your device counted %(live)s as you went. We looked again at the whole session "
+            "and counted %(counted)s. That is the number we keep.",
+            live=live,
+            counted=self.session.repetition_count,
         )
+
+    @property
+    def problem(self) -> str | None:
+        return problem_in_patients_words(self.row.problem)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return in_patients_words(self.result.quality.warnings) if self.result else ()
 
 
 def read_today(context: Context, sign_in: SignIn) -> Today:
@@ -126,7 +142,7 @@ def read_today(context: Context, sign_in: SignIn) -> Today:
         today=today,
         lines=tuple(today_line(line, line.exercise_id in done) for line in due),
         program_lines=tuple(today_line(x, x.exercise_id in done) for x in _all(program)),
-        recent=tuple(session_line(row, zone) for row in rows[:8]),
+        recent=tuple(session_line(row, zone, language()) for row in rows[:8]),
     )
 
 
@@ -147,14 +163,12 @@ def read_result(context: Context, sign_in: SignIn, session_id: str) -> ResultPag
     return ResultPage(
         row=row,
         day=row.started_at.astimezone(ZoneInfo(patient.time_zone)).date(),
-        exercise_name=exercise.name["en"],
+        exercise_name=exercise.name[language()],
         session=session,
         result=result,
         plot=row.plot,
-        parts=tuple((part, _rounded(getattr(result.score, part))) for part in _PARTS)
-        if result
-        else (),
-        cues=tuple(cues(result, exercise, "en")) if result else (),
+        parts=_parts(result) if result else (),
+        cues=tuple(cues(result, exercise, language())) if result else (),
     )
 
 
@@ -168,8 +182,8 @@ def today_line(line: PrescribedExercise, done: bool) -> TodayLine:
     return TodayLine(
         exercise=exercise,
         side=line.side,
-        name=exercise.name["en"],
-        steps=exercise.steps["en"],
+        name=exercise.name[language()],
+        steps=exercise.steps[language()],
         dose=line.dose,
         dose_text=_dose_in_plain_words(line),
         note=line.note,
@@ -180,14 +194,35 @@ def today_line(line: PrescribedExercise, done: bool) -> TodayLine:
 def _dose_in_plain_words(line: PrescribedExercise) -> str:
     dose = line.dose
     if dose.repetitions == 1 and dose.hold_s >= 60:
-        words = f"{dose.hold_s / 60:g} minutes"
+        minutes = dose.hold_s / 60
+        parts = [
+            ngettext(
+                "%(minutes)s minute",
+                "%(minutes)s minutes",
+                1 if minutes == 1 else 2,
+                minutes=format_decimal(minutes),
+            )
+        ]
     else:
-        words = f"{dose.repetitions} times" + (f", {dose.sets} rounds" if dose.sets > 1 else "")
+        parts = [ngettext("%(num)s time", "%(num)s times", dose.repetitions)]
+        if dose.sets > 1:
+            parts.append(ngettext("%(num)s round", "%(num)s rounds", dose.sets))
         if dose.hold_s:
-            words += f", hold for {dose.hold_s:g} seconds"
+            parts.append(
+                ngettext(
+                    "hold for %(seconds)s second",
+                    "hold for %(seconds)s seconds",
+                    1 if dose.hold_s == 1 else 2,
+                    seconds=format_decimal(dose.hold_s),
+                )
+            )
     if dose.times_per_day > 1:
-        words += f", {dose.times_per_day} times a day"
-    return f"{words}, {_SIDES[line.side]}"
+        parts.append(ngettext("%(num)s time a day", "%(num)s times a day", dose.times_per_day))
+    return ", ".join([*parts, str(SIDES[line.side])])
+
+
+def _parts(result: ExerciseResult) -> tuple[tuple[str, int | None], ...]:
+    return tuple((str(name), _rounded(getattr(result.score, part))) for part, name in PARTS.items())
 
 
 def _rounded(value: float | None) -> int | None:

@@ -16,12 +16,17 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from werkzeug.wrappers import Response
 
 from app.error_pages import error_page
 from app.jobs.queue import current_jobs
-from app.patient.forms import RangeForm, started_at
+from app.languages import language
+from app.patient.forms import RangeForm, started_at, what_is_wrong
+from app.patient.measured_words import in_patients_words, problem_in_patients_words
+from app.patient.names import REGIONS, SIDES
 from app.range_rows import RangeLine, read_range_lines
 from app.range_tests import (
     RangeTestConflict,
@@ -37,6 +42,13 @@ from app.store import PatientRow, RangeTestRow
 from rtm.range_of_motion import MOST_ATTEMPTS, RangeMovement, RangeResult, load_movements
 from vision.kinematics import ANGLES
 
+_METHODS = {
+    "goniometer": _l("It comes from tests with a hand-held angle ruler."),
+    "inclinometer": _l("It comes from tests with a tilt meter."),
+    "inertial": _l("It comes from tests with a motion sensor."),
+    "markerless": _l("It comes from tests with a phone camera."),
+}
+
 range_portal = Blueprint("range_portal", __name__, url_prefix="/portal/range")
 
 
@@ -50,6 +62,29 @@ class ResultPage:
     result: RangeResult | None
     history: tuple[RangeLine, ...]
 
+    @property
+    def name(self) -> str:
+        name = self.movement.name[language()]
+        return name if self.row.side is None else f"{name}, {SIDES[self.row.side]}"
+
+    @property
+    def problem(self) -> str | None:
+        return problem_in_patients_words(self.row.problem)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return in_patients_words(self.result.warnings) if self.result else ()
+
+    @property
+    def about_mdc(self) -> str:
+        """What the MDC is, and how it was found."""
+        mdc = self.movement.mdc
+        return _(
+            "MDC is the smallest change that counts as a real one. Ours is %(mdc)s. %(method)s",
+            mdc=self.line.mdc,
+            method=_METHODS[mdc.method],
+        )
+
 
 @range_portal.get("")
 @requires("patient")
@@ -58,7 +93,7 @@ def choose() -> str:
     regions: dict[str, list[RangeMovement]] = {}
     for movement in load_movements():
         if movement.angle in ANGLES:
-            regions.setdefault(movement.region, []).append(movement)
+            regions.setdefault(str(REGIONS[movement.region]), []).append(movement)
     return render_template("portal/range.html", regions=regions)
 
 
@@ -86,7 +121,7 @@ def send_test(joint_id: str) -> ResponseReturnValue:
     sign_in, context = _sign_in(), current_context()
     form = RangeForm()
     if not form.validate_on_submit():
-        return _refused(" ".join(message for errors in form.errors.values() for message in errors))
+        return _refused(what_is_wrong(form))
     report = RangeTestReport(
         test_id=form.test_id.data,
         movement_id=joint_id,
@@ -145,7 +180,7 @@ def _own_test(test_id: str) -> RangeTestRow:
             )
         )
     if row is None:
-        abort(404, "There is no such test.")
+        abort(404, _("There is no such test."))
     return row
 
 
@@ -154,12 +189,12 @@ def _history(movement_id: str) -> tuple[RangeLine, ...]:
     assert sign_in.patient_id is not None, "a patient's sign-in always names one"
     with current_context().database.begin(sign_in.tenant_id) as db:
         patient = db.get_one(PatientRow, sign_in.patient_id)
-        lines = read_range_lines(db, patient.id, ZoneInfo(patient.time_zone))
+        lines = read_range_lines(db, patient.id, ZoneInfo(patient.time_zone), language())
     return tuple(line for line in lines if line.movement_id == movement_id)
 
 
 def _refused(message: str, code: int = 422) -> ResponseReturnValue:
-    return error_page("This could not be sent", message, code)
+    return error_page(_("This could not be sent"), message, code)
 
 
 def _sign_in() -> SignIn:

@@ -14,11 +14,12 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
 from app.error_pages import error_page
 from app.jobs.queue import current_jobs
-from app.patient.forms import SessionForm, started_at
+from app.patient.forms import SessionForm, started_at, what_is_wrong
 from app.patient.pages import read_result, read_today
 from app.sessions import (
     SessionConflict,
@@ -53,7 +54,7 @@ def exercise(exercise_id: str) -> str:
     page = read_today(current_context(), _sign_in())
     line = page.line(exercise_id)
     if line is None:
-        abort(404, "This exercise is not in your program. Please ask your care team.")
+        abort(404, _("This exercise is not in your program. Please ask your care team."))
     context = current_context()
     form = SessionForm(session_id=str(uuid4()))
     return render_template(
@@ -72,7 +73,7 @@ def send_session(exercise_id: str) -> ResponseReturnValue:
     sign_in, context = _sign_in(), current_context()
     form = SessionForm()
     if not form.validate_on_submit():
-        return _refused(" ".join(message for errors in form.errors.values() for message in errors))
+        return _refused(what_is_wrong(form))
     report = SessionReport(
         session_id=form.session_id.data,
         exercise_id=exercise_id,
@@ -112,7 +113,7 @@ def send_session(exercise_id: str) -> ResponseReturnValue:
 def result(session_id: str) -> str:
     page = read_result(current_context(), _sign_in(), session_id)
     if page is None:
-        abort(404, "There is no such session.")
+        abort(404, _("There is no such session."))
     return render_template("portal/result.html", page=page)
 
 
@@ -121,12 +122,12 @@ def result(session_id: str) -> str:
 def status(session_id: str) -> Response:
     page = read_result(current_context(), _sign_in(), session_id)
     if page is None:
-        abort(404, "There is no such session.")
+        abort(404, _("There is no such session."))
     return jsonify(status=page.row.status, problem=page.row.problem)
 
 
 def _refused(message: str, code: int = 422) -> ResponseReturnValue:
-    return error_page("This could not be sent", message, code)
+    return error_page(_("This could not be sent"), message, code)
 
 
 def _sign_in() -> SignIn:

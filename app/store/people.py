@@ -14,7 +14,8 @@ from app.store.base import Base, TenantOwned
 class PatientRow(TenantOwned, Base):
     """`demographics` is the document of the value read from FHIR; `billing` what claims need.
 
-    `mrn` repeats that of `demographics`, so that a message finds its patient.
+    `mrn` repeats that of `demographics`, so that a message finds its patient. `language` is the one
+    that the patient chose for the portal, if any.
     """
 
     __tablename__ = "patient"
@@ -32,6 +33,7 @@ class PatientRow(TenantOwned, Base):
     billing: Mapped[dict[str, Any]] = mapped_column(default=dict)
     seen_at: Mapped[datetime]
     mrn: Mapped[str | None]
+    language: Mapped[str | None]
 
     @validates("demographics")
     def _repeat_mrn(self, _key: str, demographics: dict[str, Any]) -> dict[str, Any]:

@@ -163,7 +163,7 @@ class Exercise:
     region: str
     further_regions: tuple[str, ...]
     position: Position
-    equipment: tuple[str, ...]
+    equipment: dict[str, tuple[str, ...]]
     laterality: Laterality
     measurement: Measurement
     measurement_note: str | None

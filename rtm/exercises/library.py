@@ -98,7 +98,7 @@ def _exercise(document: dict[str, Any]) -> Exercise:
         region=document["region"],
         further_regions=tuple(document.get("further_regions", ())),
         position=document["position"],
-        equipment=tuple(document.get("equipment", ())),
+        equipment=_texts(document.get("equipment", {"en": [], "es": []})),
         laterality=document["laterality"],
         measurement=document["measurement"],
         measurement_note=document.get("measurement_note"),

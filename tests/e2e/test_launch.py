@@ -64,7 +64,7 @@ def test_notes_on_what_was_not_granted_and_signing_out_are_accessible(
     page.goto(world.places.ehr)
     page.get_by_label("Patient").select_option(value=STORY.patient)
     page.get_by_role("button", name="Open in this window").click()
-    notes = page.get_by_role("region", name="What the EHR did not let us do")
+    notes = page.get_by_role("region", name="What the health system did not let us do")
     expect(notes.get_by_text("did not let us read conditions")).to_be_visible()
     accessible(page)
     picture(page, "not-granted")

@@ -74,7 +74,7 @@ def test_every_text_is_in_both_languages(exercise: Exercise) -> None:
         assert text["en"].strip()
         assert text["es"].strip()
         assert text["en"] != text["es"]
-    for lines in (exercise.steps, exercise.contraindications):
+    for lines in (exercise.steps, exercise.contraindications, exercise.equipment):
         assert len(lines["en"]) == len(lines["es"])
         assert all(line.strip() for line in (*lines["en"], *lines["es"]))
 

@@ -3,6 +3,7 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { figureData, keepWidth } from "./figure_data";
+import { words } from "./words";
 
 const HEIGHT = 240;
 
@@ -27,7 +28,7 @@ export function drawAnglePlot(figure: HTMLElement): void {
     legend: { show: false },
     cursor: { show: false },
     scales: { x: { time: false } },
-    axes: [{ label: "seconds" }, { label: "degrees" }],
+    axes: [{ label: words("plot.seconds") }, { label: words("plot.degrees") }],
     series: [{}, { stroke: "#0b5c7a", width: 2, spanGaps: false }],
     hooks: { drawClear: [(plot) => shade(plot, data)], draw: [(plot) => mark(plot, data)] },
   };

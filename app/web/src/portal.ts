@@ -3,6 +3,7 @@ import { drawAnglePlot } from "./angle_plot";
 import { drawDemonstration } from "./demonstration";
 import { sendUnsent } from "./live/unsent";
 import { awaitResult, enhanceUpload } from "./upload";
+import { offerStorageAccess } from "./way_out";
 
 for (const form of document.querySelectorAll<HTMLFormElement>("form[data-upload]")) {
   enhanceUpload(form);
@@ -19,3 +20,5 @@ for (const element of document.querySelectorAll<HTMLElement>("[data-await-result
 for (const place of document.querySelectorAll<HTMLElement>("[data-unsent]")) {
   void sendUnsent(place);
 }
+const ask = document.querySelector<HTMLButtonElement>("[data-storage-access]");
+if (ask) offerStorageAccess(ask, document.querySelector("[data-storage-access-message]"));

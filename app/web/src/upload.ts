@@ -1,6 +1,7 @@
 /** Sending a session: size checked first, progress shown, tried again with the same id. */
 
 import { csrfToken } from "./csrf";
+import { share, words } from "./words";
 
 const TRIES = 4;
 const WAIT_MS = [0, 1000, 3000, 8000];
@@ -8,7 +9,7 @@ const WAIT_MS = [0, 1000, 3000, 8000];
 export function tooLarge(bytes: number, most: number): string | null {
   if (bytes <= most) return null;
   const mb = (value: number) => Math.ceil(value / 1_048_576);
-  return `This file has ${mb(bytes)} MB. The most that can be sent is ${mb(most)} MB.`;
+  return words("upload.too_large", { size: mb(bytes), most: mb(most) });
 }
 
 export function enhanceUpload(form: HTMLFormElement): void {
@@ -31,12 +32,12 @@ export function enhanceUpload(form: HTMLFormElement): void {
         say(problem);
         return;
       }
-      say("Sending…");
+      say(words("upload.sending"));
       const answer = await sendWithRetry(form, bar);
       if (answer.result) location.assign(answer.result);
-      else say(answer.error ?? "This could not be sent. Please try again.");
+      else say(answer.error ?? words("upload.failed"));
     } catch {
-      say("The internet connection failed. Your session is still here. Please press Send again.");
+      say(words("upload.offline"));
     } finally {
       sending = false;
     }
@@ -69,9 +70,9 @@ function send(form: HTMLFormElement, bar: HTMLElement | null): Promise<Answer> {
       if (bar && event.lengthComputable) {
         bar.hidden = false;
         bar.setAttribute("role", "progressbar");
-        bar.setAttribute("aria-label", "Sending");
+        bar.setAttribute("aria-label", words("upload.sending"));
         bar.setAttribute("aria-valuenow", String(Math.round((100 * event.loaded) / event.total)));
-        bar.textContent = `${Math.round((100 * event.loaded) / event.total)} %`;
+        bar.textContent = share(event.loaded / event.total);
       }
     };
     request.onerror = () => reject(new Error("network"));

@@ -13,7 +13,7 @@ export function offerStorageAccess(
     try {
       await document.requestStorageAccess();
     } catch {
-      if (message) message.textContent = "The browser did not allow it. Open in a new window.";
+      if (message) message.textContent = button.dataset.denied ?? "";
       return;
     }
     open(button.dataset.storageAccess ?? "");

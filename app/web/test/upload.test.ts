@@ -8,9 +8,9 @@ describe("tooLarge", () => {
   });
 
   it("names both sizes of a larger one", () => {
-    expect(tooLarge(2 * 1_048_576, 1_048_576)).toBe(
-      "This file has 2 MB. The most that can be sent is 1 MB.",
-    );
+    document.body.innerHTML = `<script type="application/json" data-words>
+      {"upload.too_large": "%(size)s MB, at most %(most)s MB"}</script>`;
+    expect(tooLarge(2 * 1_048_576, 1_048_576)).toBe("2 MB, at most 1 MB");
   });
 });
 

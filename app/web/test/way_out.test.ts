@@ -3,7 +3,7 @@ import { offerStorageAccess } from "../src/way_out";
 
 function page(): [HTMLButtonElement, HTMLElement] {
   document.body.innerHTML =
-    '<button data-storage-access="/launch?iss=x" hidden>Allow</button><p role="status"></p>';
+    '<button data-storage-access="/launch?iss=x" data-denied="Open in a new window." hidden>Allow</button><p role="status"></p>';
   return [
     document.querySelector("button") as HTMLButtonElement,
     document.querySelector("p") as HTMLElement,

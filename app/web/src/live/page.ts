@@ -1,6 +1,7 @@
 /** The page of a session with the coach: its steps, what it shows and what it says. */
 
 import type { Frame } from "../coach/landmarks";
+import { plural, share, words } from "../words";
 import { Camera } from "./camera";
 import { PieceStore, type Report } from "./piece_store";
 import { Recorder } from "./recorder";
@@ -42,10 +43,13 @@ class LivePage {
   ) {
     this.sender = new Sender(store);
     this.camera = new Camera(this.find<HTMLVideoElement>("video"), {
-      loading: (share) => this.showLoading(share),
+      loading: (done) => this.showLoading(done),
       ready: (size) => this.beginCheck(size),
       frame: (frame) => this.take(frame),
-      failed: (why) => this.giveUp(`The camera coach can't work on this device (${why}).`),
+      failed: (why) => {
+        console.error(why);
+        this.giveUp(words("live.cannot_work"));
+      },
     });
   }
 
@@ -54,13 +58,13 @@ class LivePage {
     this.on("ready", () => this.beginSets());
     this.on("sound", (button) => this.toggleSound(button));
     this.on("go-on", () => this.session?.goOn());
-    this.on("stop", () => void this.end("You stopped. That is fine."));
+    this.on("stop", () => void this.end(words("live.stopped")));
     this.on("send", () => void this.send());
   }
 
   private async start(): Promise<void> {
     if (this.pain("pain_before") === null) {
-      this.say("Please choose your pain, from 0 to 10, before you start.");
+      this.say(words("live.choose_pain_before"));
       return;
     }
     this.go("loading");
@@ -68,13 +72,13 @@ class LivePage {
       await this.camera.start();
     } catch {
       this.go("before");
-      this.say("We may not use the camera. Allow it in your browser, or use the page without it.");
+      this.say(words("live.no_camera"));
     }
   }
 
-  private showLoading(share: number): void {
-    this.find<HTMLProgressElement>("progress").value = share;
-    this.text("loading", `Getting the coach ready: ${Math.round(100 * share)} %`);
+  private showLoading(done: number): void {
+    this.find<HTMLProgressElement>("progress").value = done;
+    this.text("loading", words("live.loading", { share: share(done) }));
   }
 
   private beginCheck(size: { width: number; height: number }): void {
@@ -94,8 +98,8 @@ class LivePage {
   /** The first set begins when the picture has done for a while, or when the person says so. */
   private judge(frame: Frame): void {
     const faults = this.check?.update(frame) ?? [];
-    const words = faults[0] ?? "Good. Stay there.";
-    if (this.text("check", words)) this.speech.say(words);
+    const said = faults[0] ?? words("live.good");
+    if (this.text("check", said)) this.speech.say(said);
     if (faults.length > 0) this.goodSinceS = null;
     else this.goodSinceS ??= frame.tS;
     if (this.goodSinceS !== null && frame.tS - this.goodSinceS >= STEADY_S) this.beginSets();
@@ -107,7 +111,7 @@ class LivePage {
     this.recorder = new Recorder(this.size, (number, piece) => this.keep(number, piece));
     this.startedAt = new Date().toISOString();
     this.go("moving");
-    this.speech.say("Begin.");
+    this.speech.say(words("live.begin"));
   }
 
   private follow(frame: Frame): void {
@@ -116,32 +120,33 @@ class LivePage {
     this.keeping = this.keeping.then(() => recorder.add(frame));
     const shown = this.session.update(frame);
     this.show(shown);
-    if (shown.stage.kind === "finished") void this.end("Well done. You did all of it.");
+    if (shown.stage.kind === "finished") void this.end(words("live.done"));
   }
 
-  private show({ stage, count, share, holdS, cue }: Shown): void {
+  private show({ stage, count, share: way, holdS, cue }: Shown): void {
     const { sets, repetitions, holdS: asked } = this.page.dose;
     if (stage.kind === "moving") {
       this.text("count", String(stage.done));
-      this.text("of", `of ${repetitions}`);
+      this.text("of", words("live.of", { count: repetitions }));
       if (stage.done > this.lastCount) this.speech.say(String(stage.done));
       this.lastCount = stage.done;
     }
     const resting = stage.kind === "resting";
-    const words =
+    const where =
       stage.kind === "resting"
-        ? `Rest: ${Math.ceil(stage.leftS)} seconds. Then set ${stage.set + 1} of ${sets}.`
+        ? plural("live.rest", Math.ceil(stage.leftS), { set: stage.set + 1, sets })
         : stage.kind === "moving"
-          ? `Set ${stage.set} of ${sets}`
+          ? words("live.set", { set: stage.set, sets })
           : "";
-    this.text("set", words);
+    this.text("set", where);
     if (stage.kind !== this.lastStage && this.lastStage) {
-      this.speech.say(resting ? "Rest." : stage.kind === "moving" ? "Begin the next set." : "");
+      const told = stage.kind === "moving" ? words("live.say_next_set") : "";
+      this.speech.say(resting ? words("live.say_rest") : told);
     }
     this.lastStage = stage.kind;
     this.find<HTMLElement>('[data-action="go-on"]').hidden = !resting;
-    this.find<HTMLMeterElement>("meter").value = share;
-    if (holdS !== null) this.text("hold", `Hold: ${Math.floor(holdS)} of ${asked} seconds`);
+    this.find<HTMLMeterElement>("meter").value = way;
+    if (holdS !== null) this.text("hold", plural("live.hold", asked, { held: Math.floor(holdS) }));
     if (cue !== null) {
       this.text("cue", cue);
       this.speech.say(cue);
@@ -149,12 +154,12 @@ class LivePage {
     this.root.dataset.count = String(count);
   }
 
-  private async end(words: string): Promise<void> {
+  private async end(told: string): Promise<void> {
     if (this.step !== "moving") return;
     this.go("after");
     this.camera.stop();
-    this.text("ended", words);
-    this.speech.say(`${words} How much pain do you have now?`);
+    this.text("ended", told);
+    this.speech.say(`${told} ${words("live.how_much_pain")}`);
     const recorder = this.recorder;
     this.keeping = this.keeping.then(() => recorder?.close());
     await this.keeping;
@@ -164,15 +169,15 @@ class LivePage {
     if (this.step !== "after") return;
     const after = this.pain("pain_after");
     if (after === null) {
-      this.say("Please choose your pain now, from 0 to 10.");
+      this.say(words("live.choose_pain_after"));
       return;
     }
     this.go("sending");
-    this.say("Sending…");
+    this.say(words("upload.sending"));
     try {
       await this.keeping;
       if (!this.recorder || this.recorder.count === 0) {
-        this.giveUp("Nothing was recorded. Please try again.");
+        this.giveUp(words("live.nothing_recorded"));
         return;
       }
       await this.keepReport(after);
@@ -181,7 +186,7 @@ class LivePage {
       else this.giveUp(outcome.refused);
     } catch {
       this.go("after");
-      this.say("The internet connection failed. Your session is kept here. Press Send again.");
+      this.say(words("live.offline"));
     }
   }
 
@@ -190,7 +195,7 @@ class LivePage {
   private async keep(number: number, piece: Blob): Promise<void> {
     await this.store.keep({ address: `${this.page.addresses.pieces}${number}`, piece });
     await this.keepReport(null, number + 1);
-    this.sender.sendPieces().catch(() => this.say("No connection. Your session is kept here."));
+    this.sender.sendPieces().catch(() => this.say(words("live.no_connection")));
   }
 
   private async keepReport(
@@ -213,17 +218,19 @@ class LivePage {
   private toggleSound(button: HTMLElement): void {
     const on = this.speech.toggle();
     button.setAttribute("aria-pressed", String(on));
-    button.textContent = on ? "Sound is on" : "Sound is off";
+    button.textContent = words(on ? "live.sound_on" : "live.sound_off");
   }
 
-  private giveUp(words: string): void {
+  private giveUp(why: string): void {
     this.camera.stop();
     this.go("before");
-    this.say(words);
+    this.say(why);
   }
 
   private go(step: Step): void {
     this.step = step;
+    // A change of the language loads the page again, and would end the session.
+    document.body.dataset.liveStep = step;
     for (const part of this.root.querySelectorAll<HTMLElement>("[data-step]")) {
       part.hidden = !part.dataset.step?.split(" ").includes(step);
     }
@@ -231,15 +238,15 @@ class LivePage {
     this.say("");
   }
 
-  private say(words: string): void {
-    this.text("message", words);
+  private say(told: string): void {
+    this.text("message", told);
   }
 
   /** Whether the text was another before. */
-  private text(place: string, words: string): boolean {
+  private text(place: string, told: string): boolean {
     const element = this.find<HTMLElement>(`[data-text="${place}"]`);
-    if (element.textContent === words) return false;
-    element.textContent = words;
+    if (element.textContent === told) return false;
+    element.textContent = told;
     return true;
   }
 

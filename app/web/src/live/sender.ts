@@ -1,6 +1,7 @@
 /** Hands pieces and reports to the server until it has them; what it refuses is said, not lost. */
 
 import { csrfToken } from "../csrf";
+import { words } from "../words";
 import type { PieceStore } from "./piece_store";
 
 /** The server has the session (`result` is its page), or says why it will not have it. */
@@ -48,8 +49,8 @@ export class Sender {
       await this.store.forgetReport(sessionId);
       return { result: answer.result };
     }
-    if (answer.missing) return { refused: "Some of the session is missing on this device." };
-    return { refused: answer.error ?? `The server answered ${response.status}.` };
+    if (answer.missing) return { refused: words("live.part_missing") };
+    return { refused: answer.error ?? words("upload.failed") };
   }
 
   private async sendAll(): Promise<void> {

@@ -3,6 +3,7 @@
 export class Speech {
   private muted = false;
 
+  /** `language` is the page's; the voice is one of the patients' own country, where there is one. */
   constructor(private readonly language: string) {}
 
   /** Whether anything will be heard. */
@@ -15,7 +16,7 @@ export class Speech {
     // The newest matters: what was not said yet is out of date.
     speechSynthesis.cancel();
     const words = new SpeechSynthesisUtterance(text);
-    words.lang = this.language;
+    words.lang = `${this.language}-US`;
     speechSynthesis.speak(words);
   }
 

@@ -1,5 +1,6 @@
 /** Sessions that are still on this device: sent when the portal is opened again. */
 
+import { words } from "../words";
 import { PieceStore, type StoredReport } from "./piece_store";
 import { Sender } from "./sender";
 
@@ -13,23 +14,23 @@ export async function sendUnsent(place: HTMLElement): Promise<void> {
   }
 }
 
-async function handIn(stored: StoredReport, sender: Sender, words: HTMLElement): Promise<void> {
-  words.textContent = `${stored.name}: a session of yours is being sent…`;
+async function handIn(stored: StoredReport, sender: Sender, place: HTMLElement): Promise<void> {
+  const exercise = stored.name;
+  place.textContent = words("unsent.sending", { exercise });
   try {
     const outcome = await sender.finish(stored.sessionId);
-    words.textContent =
-      "result" in outcome ? `${stored.name}: your session was sent.` : outcome.refused;
+    place.textContent = "result" in outcome ? words("unsent.sent", { exercise }) : outcome.refused;
   } catch {
-    words.textContent = `${stored.name}: a session waits here until there is a connection.`;
+    place.textContent = words("unsent.waiting", { exercise });
   }
 }
 
 function message(place: HTMLElement): HTMLElement {
-  const words = document.createElement("p");
-  words.className = "notice";
-  words.setAttribute("role", "status");
-  place.append(words);
-  return words;
+  const notice = document.createElement("p");
+  notice.className = "notice";
+  notice.setAttribute("role", "status");
+  place.append(notice);
+  return notice;
 }
 
 function question(stored: StoredReport, store: PieceStore, sender: Sender): HTMLElement {
@@ -43,9 +44,9 @@ function question(stored: StoredReport, store: PieceStore, sender: Sender): HTML
     const chosen = new FormData(form).get("pain_after");
     const report = { ...stored.report, pain_after: Number(chosen) };
     await store.keepReport({ ...stored, report });
-    const words = message(form.parentElement ?? document.body);
+    const notice = message(form.parentElement ?? document.body);
     form.remove();
-    await handIn({ ...stored, report }, sender, words);
+    await handIn({ ...stored, report }, sender, notice);
   });
   return form;
 }
