@@ -21,8 +21,9 @@ from uuid import uuid4
 
 import numpy as np
 
+from app.consents import STOPPED, is_monitoring_stopped
 from app.context import Context
-from app.sessions import SessionRefused, SessionReport, accept_recording
+from app.sessions import SessionNotWanted, SessionRefused, SessionReport, accept_recording
 from app.store import SessionRow
 from vision.errors import UnreadableSeries
 from vision.landmarks import LandmarkSeries
@@ -59,7 +60,8 @@ def keep_piece(
     """Keeps piece `number` (from 0), forced to disk; the same again has no further effect.
 
     Raises:
-        SessionRefused: too large, no gzip, no landmark series, or a number out of bounds.
+        SessionRefused: too large, no gzip, no landmark series, a number out of bounds, or a
+            patient who does not want to be monitored.
         PieceConflict: other content came under this number.
     """
     if not 0 <= number < _MOST_PIECES:
@@ -72,6 +74,9 @@ def keep_piece(
         if path.read_bytes() != content:
             raise PieceConflict(f"Another piece {number} of this session was sent before.")
         return
+    with context.database.begin(tenant_id) as db:
+        if is_monitoring_stopped(db, patient_id):
+            raise SessionNotWanted(STOPPED)
     _series(content)
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f".{uuid4()}.part"

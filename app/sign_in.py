@@ -44,6 +44,7 @@ class SignIn:
     not_granted: tuple[str, ...] = ()
     ehr_style: dict[str, str] = field(default_factory=dict)
     frame_ancestors: tuple[str, ...] = ()
+    portal_account_id: int | None = None
 
 
 def current_context() -> Context:
@@ -184,6 +185,7 @@ def _find(context: Context, secret: str, role: Role, now: datetime) -> SignIn | 
         not_granted=tuple(row.not_granted),
         ehr_style=row.ehr_style,
         frame_ancestors=tuple(frame_ancestors),
+        portal_account_id=row.portal_account_id,
     )
 
 

@@ -27,6 +27,8 @@ from app.clinician.forms import (
     TimeForm,
     back_with_errors,
 )
+from app.clinician.portal_access import read_portal_access
+from app.clinician.portal_views import AnswerForm, invitation_form
 from app.jobs.queue import current_jobs
 from app.prescribing import current_program, sign, whereabouts
 from app.sign_in import current_context, requires
@@ -56,6 +58,9 @@ def chart() -> str:
         episode_form=EpisodeForm(start=today),
         time_form=TimeForm(date=today),
         interaction_form=InteractionForm(at=view.local_now),
+        portal=read_portal_access(context, sign_in),
+        invitation_form=invitation_form(view.patient),
+        answer_form=AnswerForm(),
     )
 
 

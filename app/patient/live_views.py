@@ -19,6 +19,7 @@ from flask.typing import ResponseReturnValue
 from app.jobs.queue import current_jobs
 from app.live_sessions import PieceConflict, PiecesMissing, finish, keep_piece
 from app.patient.coach import coach_page
+from app.patient.consent_views import while_wanted
 from app.patient.forms import started_at
 from app.patient.pages import read_today
 from app.sessions import SessionConflict, SessionRefused, SessionReport
@@ -30,6 +31,7 @@ live_portal = Blueprint("live_portal", __name__, url_prefix="/portal")
 
 @live_portal.get("/exercises/<exercise_id>/live")
 @requires("patient")
+@while_wanted
 def live(exercise_id: str) -> Response:
     page = read_today(current_context(), _sign_in())
     line = page.line(exercise_id)

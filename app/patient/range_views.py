@@ -21,6 +21,7 @@ from werkzeug.wrappers import Response
 
 from app.error_pages import error_page
 from app.jobs.queue import current_jobs
+from app.patient.consent_views import while_wanted
 from app.patient.forms import RangeForm, started_at
 from app.range_rows import RangeLine, read_range_lines
 from app.range_tests import (
@@ -64,6 +65,7 @@ def choose() -> str:
 
 @range_portal.get("/<joint_id>")
 @requires("patient")
+@while_wanted
 def joint(joint_id: str) -> str:
     try:
         movement = measurable_movement(joint_id)

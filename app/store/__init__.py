@@ -45,12 +45,21 @@ from app.store.patient_month import (
     mark_stale,
 )
 from app.store.people import PatientRow, PractitionerRow
+from app.store.portal import (
+    AccessTryRow,
+    ConsentEventRow,
+    DataRequestRow,
+    InvitationRow,
+    PortalAccountRow,
+    PortalFactIsFinal,
+)
 from app.store.range import RangeTestRow
 from app.store.tenant import Tenant, tenant_by_iss
 
 __all__ = [
     "ALL_TENANTS",
     "LONGEST_ENTRY",
+    "AccessTryRow",
     "Base",
     "BulkExportRow",
     "ChargeApprovalRow",
@@ -61,7 +70,9 @@ __all__ = [
     "ClaimIsFinal",
     "ClaimLineRow",
     "ClaimRow",
+    "ConsentEventRow",
     "CounterRow",
+    "DataRequestRow",
     "Database",
     "EntryTooLong",
     "EpisodeRow",
@@ -70,6 +81,7 @@ __all__ = [
     "Hl7InboundRow",
     "Hl7OutboundRow",
     "Hl7StrayRow",
+    "InvitationRow",
     "JsonText",
     "LaunchRow",
     "LedgerFactRow",
@@ -79,6 +91,8 @@ __all__ = [
     "PatientMonthChargeRow",
     "PatientMonthRow",
     "PatientRow",
+    "PortalAccountRow",
+    "PortalFactIsFinal",
     "PractitionerRow",
     "ProgramRow",
     "RangeTestRow",

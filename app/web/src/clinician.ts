@@ -13,5 +13,8 @@ for (const figure of document.querySelectorAll<HTMLElement>("[data-trend-plot]")
   drawTrendPlot(figure);
 }
 submitOnce();
+for (const button of document.querySelectorAll<HTMLButtonElement>("[data-print]")) {
+  button.addEventListener("click", () => print());
+}
 const ask = document.querySelector<HTMLButtonElement>("[data-storage-access]");
 if (ask) offerStorageAccess(ask, document.querySelector("[data-storage-access-message]"));
