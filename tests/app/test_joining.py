@@ -83,6 +83,7 @@ def test_the_page_for_the_patient_has_address_picture_code_and_plain_steps(
     page = chart_post(quiet, chart, "/portal/invitation", language="es").text
     assert f"{quiet.places.app}/portal/join" in page
     assert "<svg" in page
+    assert "Escriba este código y su fecha de nacimiento:" in page
     assert 'section class="card invitation" lang="es"' in page
     assert "script" not in page.partition("<svg")[2].partition("</svg>")[0]
     assert re.search(r"[0-9A-Z]{3}-[0-9A-Z]{3}-[0-9A-Z]{4}", page)
