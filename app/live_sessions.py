@@ -21,8 +21,8 @@ from uuid import uuid4
 
 import numpy as np
 
-from app.consents import STOPPED, is_monitoring_stopped
 from app.context import Context
+from app.declarations import STOPPED, is_monitoring_stopped
 from app.sessions import SessionNotWanted, SessionRefused, SessionReport, accept_recording
 from app.store import SessionRow
 from vision.errors import UnreadableSeries

@@ -12,8 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import __version__
-from app.consents import STOPPED, is_monitoring_stopped
 from app.context import Context
+from app.declarations import STOPPED, is_monitoring_stopped
 from app.notices import queue_notices
 from app.outbox import enqueue
 from app.recording_store import StoredRecording, store_recording

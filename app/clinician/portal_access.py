@@ -7,9 +7,9 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from app.clinician.chart_request import patient_of
-from app.consents import consent_events, stopped_since
 from app.context import Context
 from app.data_requests import Deletion, newest_deletion
+from app.declarations import consent_events, stopped_since
 from app.invitations import InvitationState, newest_invitation
 from app.portal_accounts import own_account
 from app.sign_in import SignIn

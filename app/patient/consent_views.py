@@ -16,7 +16,7 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
 from wtforms.validators import UUID, AnyOf, InputRequired, Length
 
-from app.consents import (
+from app.declarations import (
     ConsentConflict,
     consent_events,
     declare,

@@ -18,7 +18,6 @@ from wtforms.validators import UUID, InputRequired, Length
 
 from app.api.answers import FHIR_JSON
 from app.api.patient_record import patient_record
-from app.consents import consent_events, stopped_since
 from app.data_requests import (
     MOST_NOTE,
     DataRequestRefused,
@@ -28,6 +27,7 @@ from app.data_requests import (
     note_export,
     withdraw_deletion,
 )
+from app.declarations import consent_events, stopped_since
 from app.patient.consent_views import patient_of
 from app.portal_accounts import own_account
 from app.sign_in import current_context, requires, signed_in

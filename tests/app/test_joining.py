@@ -10,14 +10,23 @@ from datetime import date, timedelta
 
 import pytest
 import requests
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import event, func, select
 
 from app import invitations
 from app.access_tries import LIMITS
 from app.demo import walk
 from app.demo.browser import Browser
-from app.invitations import ALPHABET, CODE_LENGTH, InvitationRefused, match_invitation
-from app.portal_accounts import SignInRefused, check_sign_in, folded
+from app.invitations import (
+    ALPHABET,
+    CODE_LENGTH,
+    InvitationRefused,
+    bare,
+    match_invitation,
+    spaced,
+)
+from app.portal_accounts import SignInRefused, check_sign_in, folded, join
 from app.store import (
     AccessTryRow,
     InvitationRow,
@@ -95,6 +104,13 @@ def test_a_code_is_long_and_has_no_look_alikes() -> None:
     assert len(set(ALPHABET)) == len(ALPHABET)
 
 
+@given(st.text(ALPHABET, min_size=CODE_LENGTH, max_size=CODE_LENGTH), st.sampled_from("- .\u2013"))
+def test_groups_and_what_stands_between_them_do_not_matter(code: str, between: str) -> None:
+    shown = spaced(code)
+    assert [len(part) for part in shown.split("-")] == [3, 3, 4]
+    assert bare(shown.lower().replace("-", between)) == code
+
+
 @pytest.mark.parametrize("typed", [str.lower, lambda code: code.replace("-", " "), str.strip])
 def test_a_code_is_taken_as_people_type_it(
     quiet: World, chart: Browser, typed: Callable[[str], str]
@@ -133,6 +149,29 @@ def test_a_code_works_once(quiet: World, chart: Browser) -> None:
     assert not is_signed_in(quiet, second)
     assert refused(enter(quiet, Browser(), code))
     assert one(quiet, PortalAccountRow).sign_in_name == folded(NAME)  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_of_two_who_use_one_code_at_once_one_joins(
+    make_world: Callable[..., World], request: pytest.FixtureRequest, kind: str
+) -> None:
+    url = request.getfixturevalue("postgresql") if kind == "postgresql" else ""
+    world = make_world(worker=False, database_url=url)
+    context = world.context
+    code = invite(world, walk.launch_chart(world.places, PATIENT))
+    matched = match_invitation(context, code, date(*BORN), "10.0.0.1")
+
+    def try_to_join(number: int) -> bool:
+        try:
+            join(context, matched, f"name {number}", PASSWORD)
+        except InvitationRefused:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sorted(pool.map(try_to_join, range(6))) == [False] * 5 + [True]
+    assert count(world, PortalAccountRow) == 1
+    context.database.engine.dispose()
 
 
 def test_a_newer_code_takes_the_place_of_an_unused_one(quiet: World, chart: Browser) -> None:
@@ -520,8 +559,6 @@ def test_a_code_of_one_health_system_joins_no_patient_of_another(
         db.add(other_tenant())
     matched = match_invitation(quiet.context, code, date(*BORN), "10.0.0.9")
     assert matched.tenant_id == quiet.tenant_id
-    from app.portal_accounts import join
-
     with pytest.raises(InvitationRefused):
         join(
             quiet.context,

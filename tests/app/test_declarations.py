@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import select
 
 from app.accounts import read_account
-from app.consents import declare
+from app.declarations import declare
 from app.demo import walk
 from app.demo.browser import Browser
 from app.live_sessions import keep_piece
