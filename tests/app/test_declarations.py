@@ -17,7 +17,7 @@ from app.demo import walk
 from app.demo.browser import Browser
 from app.live_sessions import keep_piece
 from app.range_tests import RangeTestRefused, RangeTestReport, Upload, accept_range_test
-from app.rtm_book import record_manual_time
+from app.rtm_book import record_manual_time, record_monitored_day
 from app.sessions import SessionNotWanted
 from app.store import (
     ConsentEventRow,
@@ -31,6 +31,7 @@ from billing.attribution import attribute
 from billing.rules import load_rules
 from rtm.consent import ConsentEvent
 from rtm.consent_text import load_consent_texts
+from rtm.session import Pain, Session
 from tests.app.joining import (
     PATIENT,
     agree,
@@ -224,6 +225,26 @@ def test_the_care_team_sees_a_withdrawal_and_the_patient_can_return(quiet: World
     assert "does not want to be monitored" not in chart.get(f"{quiet.places.app}/chart").text
     manual(quiet, patient)
     assert count(quiet, LedgerFactRow, DAYS) == 1
+
+
+def test_no_day_is_written_for_what_came_after_a_no_however_it_came(quiet: World) -> None:
+    patient = joined(quiet, start_monitoring(quiet))
+    withdraw(quiet, patient)
+    row, now = patient_row(quiet), quiet.context.now()
+    session = Session(
+        id=str(uuid4()),
+        exercise_id="shoulder_abduction",
+        side="right",
+        source="manual",
+        started_at=now,
+        duration_s=60.0,
+        pain=Pain(1, 1),
+        result=None,
+        repetitions_reported=5,
+    )
+    with quiet.context.database.begin(quiet.tenant_id) as db:
+        record_monitored_day(db, row, session, received_at=now, now=now)
+    assert count(quiet, LedgerFactRow, DAYS) == 0
 
 
 def test_a_session_that_was_accepted_before_still_counts(quiet: World, tmp_path: Path) -> None:
