@@ -469,6 +469,18 @@ def _write(path: Path, data: bytes) -> None:
         ) from None
 
 
+@main.command("deletion-requests")
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def deletion_requests(tenant_id: str | None) -> None:
+    """Patients who asked to have their data deleted and wait for an answer."""
+    from app.data_requests import open_deletions
+
+    with _database_errors():
+        context = _migrated_context()
+        for line in open_deletions(context, _only_tenant(context, tenant_id)):
+            click.echo(line)
+
+
 @main.group()
 def outbox() -> None:
     """What is on its way to the EHR."""

@@ -32,6 +32,9 @@ class Settings(BaseSettings):
         outbox_max_attempts: after so many failures a message waits for an operator.
         export_hours: how long the files of a bulk export are kept.
         hook_private_networks: whether subscribers' hooks may be in a private network.
+        invitation_days: how long a patient's invitation to the portal can be used.
+        trusted_proxies: how many reverse proxies of ours each add the address they were asked
+            from to `X-Forwarded-For`; limits by address count those of their clients.
     """
 
     model_config = SettingsConfigDict(
@@ -54,6 +57,8 @@ class Settings(BaseSettings):
     frame_ancestors: str = "'self'"
     export_hours: float = Field(default=24.0, gt=0)
     hook_private_networks: bool = False
+    invitation_days: float = Field(default=14.0, gt=0)
+    trusted_proxies: int = Field(default=0, ge=0)
 
     @field_validator("vault_keys", mode="before")
     @classmethod

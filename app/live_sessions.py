@@ -23,7 +23,8 @@ import numpy as np
 from flask_babel import gettext as _
 
 from app.context import Context
-from app.sessions import SessionRefused, SessionReport, accept_recording
+from app.declarations import STOPPED, is_monitoring_stopped
+from app.sessions import SessionNotWanted, SessionRefused, SessionReport, accept_recording
 from app.store import SessionRow
 from vision.errors import UnreadableSeries
 from vision.landmarks import LandmarkSeries
@@ -60,7 +61,8 @@ def keep_piece(
     """Keeps piece `number` (from 0), forced to disk; the same again has no further effect.
 
     Raises:
-        SessionRefused: too large, no gzip, no landmark series, or a number out of bounds.
+        SessionRefused: too large, no gzip, no landmark series, a number out of bounds, or a
+            patient who does not want to be monitored.
         PieceConflict: other content came under this number.
     """
     if not 0 <= number < _MOST_PIECES:
@@ -77,6 +79,9 @@ def keep_piece(
                 _("Another piece %(number)s of this session was sent before.", number=number)
             )
         return
+    with context.database.begin(tenant_id) as db:
+        if is_monitoring_stopped(db, patient_id):
+            raise SessionNotWanted(STOPPED)
     _series(content)
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f".{uuid4()}.part"

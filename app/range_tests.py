@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app import __version__
 from app.context import Context
+from app.declarations import STOPPED, is_monitoring_stopped
 from app.languages import language
 from app.notices import queue_notices
 from app.outbox import enqueue
@@ -104,10 +105,14 @@ def accept_range_test(
 
     Raises:
         RangeTestRefused: unknown joint or file type, no or too many recordings, a side missing
-            or out of place, a date in the future, an id that is not a UUID.
+            or out of place, a date in the future, an id that is not a UUID, a patient who does
+            not want to be monitored.
         RangeTestConflict: the id was used for other recordings.
     """
     _check(context, report, uploads)
+    with context.database.begin(tenant_id) as db:
+        if is_monitoring_stopped(db, patient_id):
+            raise RangeTestRefused(STOPPED)
     folder = context.settings.recordings_dir
     stored = [store_recording(folder, tenant_id, each.suffix, each.stream) for each in uploads]
     digests = "".join(each.sha256 for each in stored)

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app import __version__
 from app.store import (
+    ConsentEventRow,
     EpisodeRow,
     LedgerFactRow,
     PatientRow,
@@ -25,6 +26,7 @@ from app.store import (
     mark_stale,
     to_document,
 )
+from rtm.consent import ConsentEvent, with_declarations
 from rtm.episode import Consent, Device, Episode, TherapyPlan
 from rtm.ledger import (
     Confirmation,
@@ -76,7 +78,8 @@ def current_episode(db: Session, patient_id: int) -> Episode | None:
 
 
 def read_episodes(db: Session, patient_ids: Sequence[int]) -> dict[int, list[Episode]]:
-    """The episodes of each patient who has any, the newest last."""
+    """The episodes of each patient who has any, the newest last, with what the patient declared
+    about being monitored."""
     if not patient_ids:
         return {}
     rows = db.execute(
@@ -88,7 +91,24 @@ def read_episodes(db: Session, patient_ids: Sequence[int]) -> dict[int, list[Epi
     episodes: dict[int, list[Episode]] = {}
     for patient_id, text in rows:
         episodes.setdefault(patient_id, []).append(read(text))
+    for patient_id, events in read_consent_events(db, patient_ids).items():
+        own = episodes.get(patient_id, [])
+        own[:] = [with_declarations(episode, events) for episode in own]
     return episodes
+
+
+def read_consent_events(db: Session, patient_ids: Sequence[int]) -> dict[int, list[ConsentEvent]]:
+    """What each patient declared about being monitored, if anything, the oldest first."""
+    rows = db.execute(
+        select(ConsentEventRow.patient_id, as_text(ConsentEventRow.document))
+        .where(among(db, ConsentEventRow.patient_id, patient_ids))
+        .order_by(ConsentEventRow.at, ConsentEventRow.id)
+    )
+    read = json_reader(ConsentEvent)
+    events: dict[int, list[ConsentEvent]] = {}
+    for patient_id, text in rows:
+        events.setdefault(patient_id, []).append(read(text))
+    return events
 
 
 def read_ledgers(
@@ -205,10 +225,12 @@ def record_monitored_day(
     received_at: datetime,
     now: datetime,
 ) -> None:
-    """The session's day in the patient's own time zone, if monitoring was on then."""
+    """The session's day in the patient's own time zone, if monitoring was on then, and wanted."""
     episode = current_episode(db, patient.id)
     day = session.monitored_day(ZoneInfo(patient.time_zone))
     if episode is None or day < episode.start or (episode.end and day > episode.end):
+        return
+    if any(gap.contains(received_at) for gap in episode.consent_gaps):
         return
     fact = MonitoredDay(
         id=f"day:{session.id}",

@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import __version__, launch, sign_out
 from app.api.facade import facade
@@ -19,6 +20,7 @@ from app.api.openapi import api
 from app.assets import ViteAssets
 from app.billing_office.claim_views import office_claims
 from app.billing_office.views import office
+from app.clinician.portal_views import chart_portal
 from app.clinician.program_views import programs
 from app.clinician.time_views import chart_time
 from app.clinician.views import clinician
@@ -32,9 +34,12 @@ from app.issuers import Issuers
 from app.jobs.queue import JobQueue, make_celery
 from app.languages import translate_pages
 from app.operations.views import operations
+from app.patient.consent_views import consent_portal
+from app.patient.join_views import join_portal
 from app.patient.language_views import language_portal
 from app.patient.live_views import live_portal
 from app.patient.range_views import range_portal
+from app.patient.settings_views import settings_portal
 from app.patient.views import portal
 from app.patient.words import page_words
 from app.sign_in import SignIn, host_bound, load_sign_in
@@ -57,6 +62,10 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
         WTF_CSRF_TIME_LIMIT=None,
         **_cookie_policy(settings),
     )
+    if settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]  # as Flask documents it
+            app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0
+        )
     app.extensions["homestretch"] = context
     app.extensions["homestretch_jobs"] = JobQueue(make_celery(context))
     app.extensions["homestretch_issuers"] = Issuers()
@@ -68,8 +77,12 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
         clinician,
         programs,
         chart_time,
+        chart_portal,
         portal,
         language_portal,
+        join_portal,
+        consent_portal,
+        settings_portal,
         live_portal,
         range_portal,
         office,

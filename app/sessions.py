@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app import __version__
 from app.context import Context
+from app.declarations import STOPPED, is_monitoring_stopped
 from app.languages import language
 from app.notices import queue_notices
 from app.outbox import enqueue
@@ -34,6 +35,10 @@ _SESSION_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a
 
 class SessionRefused(ValueError):
     """The upload can't be a session of this patient; the message says why, in plain words."""
+
+
+class SessionNotWanted(SessionRefused):
+    """The patient said no to monitoring: nothing new is taken."""
 
 
 class SessionConflict(SessionRefused):
@@ -67,7 +72,7 @@ def accept_recording(
 
     Raises:
         SessionRefused: unknown file type, an exercise not in the program, a date in the
-            future, an id that is not a UUID.
+            future, an id that is not a UUID, a patient who does not want to be monitored.
         SessionConflict: the id was used for another recording.
     """
     suffix = "." + file_name.rpartition(".")[2].lower()
@@ -171,6 +176,8 @@ def _check(context: Context, report: SessionReport) -> None:
 def _prescribed(
     db: Session, patient_id: int, exercise_id: str
 ) -> tuple[ProgramRow, PrescribedExercise]:
+    if is_monitoring_stopped(db, patient_id):
+        raise SessionNotWanted(STOPPED)
     rows = db.scalars(
         select(ProgramRow)
         .where(ProgramRow.patient_id == patient_id)

@@ -55,6 +55,7 @@ class SignIn:
     frame_ancestors: tuple[str, ...] = ()
     language: str | None = None
     language_of_record: str | None = None
+    portal_account_id: int | None = None
 
 
 def current_context() -> Context:
@@ -198,6 +199,7 @@ def _find(context: Context, secret: str, role: Role, now: datetime) -> SignIn | 
         frame_ancestors=tuple(frame_ancestors),
         language=language,
         language_of_record=(demographics or {}).get("language"),
+        portal_account_id=row.portal_account_id,
     )
 
 

@@ -24,7 +24,7 @@ _TOKENS: tuple[TokenKind, ...] = ("refresh_token", "access_token")
 
 @blueprint.post("/sign-out/<role>")
 def sign_out(role: Role) -> Response:
-    """Ends the sign-in of this browser in `role`, and says what the EHR did."""
+    """Ends the sign-in of this browser in `role`, and says what the EHR did, if it had a part."""
     sign_in: SignIn | None = g.sign_ins.get(role)
     if sign_in is None:
         abort(401, _("You are not signed in here."))
@@ -34,8 +34,11 @@ def sign_out(role: Role) -> Response:
     response = make_response()
     sealed = end_sign_in(response, context, sign_in)
     g.sign_in = None
-    revoked = _given_back(context, tenant, role, sealed)
-    response.set_data(render_template("signed_out.html", revoked=revoked, name=tenant.name))
+    by_ehr = sign_in.portal_account_id is None
+    revoked = by_ehr and _given_back(context, tenant, role, sealed)
+    response.set_data(
+        render_template("signed_out.html", by_ehr=by_ehr, revoked=revoked, name=tenant.name)
+    )
     return response
 
 

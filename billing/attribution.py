@@ -65,26 +65,32 @@ def attribute(account: Account, rules: Rules) -> Attributed:
 def _inside_the_episode(
     account: Account, facts: CountableFacts, talk_day: Mapping[str, date]
 ) -> tuple[CountableFacts, list[Block]]:
-    first, last = account.episode.span(account.time_zone)
-
-    def inside(day: date) -> bool:
-        return first <= day <= last
-
-    recorded = [day.local_date for day in facts.days]
-    recorded += [entry.local_date for entry in (*facts.time, *facts.unconfirmed)]
-    recorded += [talk_day[talk.id] for talk in facts.interactions]
+    episode, zone = account.episode, account.time_zone
+    first, last = episode.span(zone)
+    recorded = {day.local_date for day in facts.days}
+    recorded |= {entry.local_date for entry in (*facts.time, *facts.unconfirmed)}
+    recorded |= {talk_day[talk.id] for talk in facts.interactions}
+    outside = {day for day in recorded if not first <= day <= last}
+    withdrawn = {day for day in recorded - outside if episode.is_withdrawn_on(day, zone)}
     blocked = []
-    if recorded and not (inside(min(recorded)) and inside(max(recorded))):
-        outside = sorted({day.isoformat() for day in recorded if not inside(day)})
-        why = f"recorded before consent and start ({first}) or after the end: {', '.join(outside)}"
+    if outside:
+        days = sorted(day.isoformat() for day in outside)
+        why = f"recorded before consent and start ({first}) or after the end: {', '.join(days)}"
         source = "house policy: consent precedes monitoring, and an episode ends at discharge"
-        blocked.append(Block("RTM", "outside_episode", why, {"days": outside}, source))
+        blocked.append(Block("RTM", "outside_episode", why, {"days": days}, source))
+    if withdrawn:
+        days = sorted(day.isoformat() for day in withdrawn)
+        why = f"recorded while the patient had withdrawn the consent: {', '.join(days)}"
+        source = "house policy: nothing counts without the patient's consent"
+        blocked.append(Block("RTM", "consent_withdrawn", why, {"days": days}, source))
+    left_out = outside | withdrawn
+    if left_out:
         facts = replace(
             facts,
-            days=tuple(day for day in facts.days if inside(day.local_date)),
-            time=tuple(entry for entry in facts.time if inside(entry.local_date)),
-            unconfirmed=tuple(e for e in facts.unconfirmed if inside(e.local_date)),
-            interactions=tuple(t for t in facts.interactions if inside(talk_day[t.id])),
+            days=tuple(day for day in facts.days if day.local_date not in left_out),
+            time=tuple(entry for entry in facts.time if entry.local_date not in left_out),
+            unconfirmed=tuple(e for e in facts.unconfirmed if e.local_date not in left_out),
+            interactions=tuple(t for t in facts.interactions if talk_day[t.id] not in left_out),
         )
     return facts, blocked
 

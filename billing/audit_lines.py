@@ -88,12 +88,14 @@ def _reasons_against(account: Account, attributed: Attributed) -> dict[str, tupl
                 fact_id = str(block.facts[key])
                 why = block.why.removeprefix(f"{fact_id}: ")
                 found.setdefault(fact_id, []).append(f"{why} [{block.rule}: {block.source}]")
-        if block.rule == "outside_episode":
+        if block.rule in ("outside_episode", "consent_withdrawn"):
             days = set(map(str, _listed(block.facts.get("days"))))
             first = account.episode.counts_from(account.time_zone)
+            why = f"before consent and start ({first}) or after the end of the episode"
+            if block.rule == "consent_withdrawn":
+                why = "while the patient had withdrawn the consent"
             for fact in account.ledger.facts():
                 if fact_date(account, fact).isoformat() in days:
-                    why = f"before consent and start ({first}) or after the end of the episode"
                     found.setdefault(fact.id, []).append(f"{why} [{block.source}]")
     return {fact_id: tuple(dict.fromkeys(reasons)) for fact_id, reasons in found.items()}
 

@@ -16,7 +16,7 @@ from billing.account import Reason
 from billing.claim_model import Claim
 from billing.claim_state import ClaimEvent, ClaimState
 from billing.rules import Period
-from rtm.episode import Consent, Device, TherapyPlan
+from rtm.episode import Consent, ConsentGap, Device, TherapyPlan
 from rtm.ledger import Confirmation, Correction, Fact, ProviderKind, Signature
 
 
@@ -228,13 +228,19 @@ class FactRecord:
 
 @dataclass(frozen=True)
 class Monitoring:
-    """The episode's part of the packet: consent, device, teaching, plan of care, definitions."""
+    """The episode's part of the packet: consent, device, teaching, plan of care, definitions.
+
+    `agreements` are what the patient agreed to in the portal, `consent_gaps` from when until when
+    the consent was withdrawn.
+    """
 
     episode_id: str
     start: date
     end: date | None
     time_zone: str
     consent: Consent | None
+    agreements: tuple[Consent, ...]
+    consent_gaps: tuple[ConsentGap, ...]
     device: Device
     setup_completed: datetime | None
     therapy_plan: TherapyPlan | None

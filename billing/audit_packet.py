@@ -353,6 +353,8 @@ def _monitoring(account: Account, claim: Claim, payers: Payers) -> Monitoring:
         end=episode.end,
         time_zone=str(account.time_zone),
         consent=episode.consent,
+        agreements=episode.agreements,
+        consent_gaps=episode.consent_gaps,
         device=claim.device,
         setup_completed=episode.setup_completed,
         therapy_plan=episode.therapy_plan,

@@ -21,6 +21,7 @@ from billing.audit_model import (
 )
 from billing.audit_pages import GREEN, Pages, Row
 from billing.claim_model import Practitioner
+from rtm.episode import Consent
 from rtm.ledger import Fact, Interaction, MonitoredDay, Signature, TimeEntry
 
 _KINDS_OF_CLAIM = {"1": "original", "7": "replacement", "8": "void"}
@@ -173,6 +174,14 @@ def _span(first: date, last: date) -> str:
     return str(last) if first == last else f"{first} to {last}"
 
 
+def _consent(pages: Pages, consent: Consent, by: str) -> str:
+    return (
+        f"{pages.clock(consent.at)}, {consent.method}, {by}"
+        f" {consent.obtained_by or 'nobody on record'}, text"
+        f" {consent.text_version or 'not recorded'}"
+    )
+
+
 def _monitoring(pages: Pages, packet: AuditPacket) -> None:
     facts, device = packet.monitoring, packet.monitoring.device
     consent, attested = facts.consent, facts.no_other_monitoring_attested_at
@@ -182,11 +191,18 @@ def _monitoring(pages: Pages, packet: AuditPacket) -> None:
             ("Episode", f"{facts.episode_id}, {facts.start} to {facts.end or 'today'}"),
             (
                 "Consent",
-                "NOT RECORDED"
-                if consent is None
-                else f"{pages.clock(consent.at)}, {consent.method}, obtained by"
-                f" {consent.obtained_by or 'nobody on record'}, text"
-                f" {consent.text_version or 'not recorded'}",
+                "NOT RECORDED" if consent is None else _consent(pages, consent, "obtained by"),
+            ),
+            *(
+                ("Agreed by the patient in the portal", _consent(pages, agreed, "signed by"))
+                for agreed in facts.agreements
+            ),
+            *(
+                (
+                    "Consent withdrawn",
+                    f"{pages.clock(gap.since)}, given again: {pages.clock(gap.until) or 'no'}",
+                )
+                for gap in facts.consent_gaps
             ),
             (
                 "Device",

@@ -38,12 +38,30 @@ class Consent:
 
 
 @dataclass(frozen=True)
+class ConsentGap:
+    """The patient said no to monitoring at `since`, and yes again at `until`, None if not yet."""
+
+    since: datetime
+    until: datetime | None = None
+
+    def contains(self, instant: datetime) -> bool:
+        return self.since <= instant and (self.until is None or instant < self.until)
+
+    def holds(self, day: date, zone: ZoneInfo) -> bool:
+        """Whether `day` lies wholly in the gap: what came before the "no" of that day counts."""
+        if day <= local_date(self.since, zone):
+            return False
+        return self.until is None or day < local_date(self.until, zone)
+
+
+@dataclass(frozen=True)
 class Episode:
     """One episode; a new device or a pause inside it starts no new one.
 
     `start` is the day monitoring began; `end` its last day. `practitioner_npi` is the
     practitioner of record, who alone bills RTM for this patient. `plan_of_care` names the
-    certified plan (its id or date): a new episode has a new one.
+    certified plan (its id or date): a new episode has a new one. `agreements` and `consent_gaps`
+    are what the patient declared about being monitored (`rtm.consent.with_declarations`).
     """
 
     id: str
@@ -56,6 +74,8 @@ class Episode:
     practitioner_npi: str | None = None
     no_other_monitoring_attested_at: datetime | None = None
     plan_of_care: str | None = None
+    agreements: tuple[Consent, ...] = ()
+    consent_gaps: tuple[ConsentGap, ...] = ()
 
     def set_up_on(self, zone: ZoneInfo) -> date | None:
         """The day on which set-up and teaching were completed, in the patient's `zone`."""
@@ -81,7 +101,11 @@ class Episode:
     def covers(self, day: date, zone: ZoneInfo) -> bool:
         """Whether facts of `day` count for this episode."""
         first, last = self.span(zone)
-        return first <= day <= last
+        return first <= day <= last and not self.is_withdrawn_on(day, zone)
+
+    def is_withdrawn_on(self, day: date, zone: ZoneInfo) -> bool:
+        """Whether the patient did not want to be monitored on the whole of `day`."""
+        return any(gap.holds(day, zone) for gap in self.consent_gaps)
 
 
 def local_date(instant: datetime, zone: ZoneInfo) -> date:

@@ -33,7 +33,9 @@ from app.api.places import (
     subjects,
 )
 from app.api.registry import SERVED
+from app.consent_resource import consent_of
 from app.range_tests import change_since_last, stored_result
+from app.rtm_book import read_consent_events
 from app.store import (
     EpisodeRow,
     PatientRow,
@@ -48,7 +50,6 @@ from app.store import (
 from fhir.activity_definition import activity_definition
 from fhir.bundle import Resource
 from fhir.careplan import prescription_bundle
-from fhir.consent import consent_resource
 from fhir.device import SoftwareDevice, device_resource
 from fhir.observation import session_bundle
 from fhir.parties import Parties
@@ -56,7 +57,6 @@ from fhir.patient import PatientBanner
 from fhir.patient_copy import patient_resource
 from fhir.plan_definition import plan_definition
 from fhir.range_observation import range_bundle
-from rtm.episode import Episode
 from rtm.exercises import load_library
 from rtm.program import Program
 from rtm.protocols import load_protocols
@@ -273,29 +273,21 @@ class Holdings:
         statement: AnySelect = (
             select(EpisodeRow, PatientRow)
             .join(PatientRow, EpisodeRow.patient_id == PatientRow.id)
-            .where(*bounded(EpisodeRow.recorded_at, narrowing.updated), *of_patients(narrowing))
+            .where(*bounded(EpisodeRow.updated_at, narrowing.updated), *of_patients(narrowing))
         )
         if narrowing.keys is not None:
             statement = statement.where(EpisodeRow.id.in_(subjects(narrowing.keys, "episode-")))
         statement = ordered(
-            statement, EpisodeRow.recorded_at, EpisodeRow.id, "episode-", order, after
+            statement, EpisodeRow.updated_at, EpisodeRow.id, "episode-", order, after
         )
         for row, patient in self._rows(statement):
-            episode = from_document(Episode, row.document)
-            if episode.consent is None:
+            events = read_consent_events(self.db, [patient.id]).get(patient.id, [])
+            resource = consent_of(row, patient, self.tenant, events)
+            if resource is None:
                 continue
             key = f"episode-{row.id}"
-            resource = consent_resource(
-                episode.consent,
-                episode_id=episode.id,
-                patient=f"Patient/{patient.fhir_id}",
-                organization=self.tenant.name,
-                start=episode.start,
-                end=episode.end,
-                status="active" if episode.end is None else "inactive",
-            )
-            meta = {"lastUpdated": row.recorded_at.isoformat()}
-            yield Held(identified(resource, key, meta), Place(row.recorded_at, key, 0))
+            meta = {"lastUpdated": row.updated_at.isoformat()}
+            yield Held(identified(resource, key, meta), Place(row.updated_at, key, 0))
 
     def _exercises(self, narrowing: Narrowing, order: Order, after: Place | None) -> Iterator[Held]:
         yield from _library(map(activity_definition, load_library()), narrowing, order, after)

@@ -20,6 +20,8 @@ from app.clinician.forms import (
     TimeForm,
     back_with_errors,
 )
+from app.clinician.portal_access import read_portal_access
+from app.clinician.portal_views import AnswerForm, invitation_form
 from app.sign_in import current_context, requires
 from app.store import PatientRow, PractitionerRow
 from fhir.client import FhirError
@@ -44,6 +46,9 @@ def chart() -> str:
         episode_form=EpisodeForm(start=today),
         time_form=TimeForm(date=today),
         interaction_form=InteractionForm(at=view.local_now),
+        portal=read_portal_access(context, sign_in),
+        invitation_form=invitation_form(view.patient),
+        answer_form=AnswerForm(),
     )
 
 

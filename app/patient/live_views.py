@@ -21,6 +21,7 @@ from app.jobs.queue import current_jobs
 from app.languages import language
 from app.live_sessions import PieceConflict, PiecesMissing, finish, keep_piece
 from app.patient.coach import coach_page
+from app.patient.consent_views import while_wanted
 from app.patient.forms import started_at
 from app.patient.pages import read_today
 from app.sessions import SessionConflict, SessionRefused, SessionReport
@@ -32,6 +33,7 @@ live_portal = Blueprint("live_portal", __name__, url_prefix="/portal")
 
 @live_portal.get("/exercises/<exercise_id>/live")
 @requires("patient")
+@while_wanted
 def live(exercise_id: str) -> Response:
     page = read_today(current_context(), _sign_in())
     line = page.line(exercise_id)

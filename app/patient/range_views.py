@@ -24,6 +24,7 @@ from werkzeug.wrappers import Response
 from app.error_pages import error_page
 from app.jobs.queue import current_jobs
 from app.languages import language
+from app.patient.consent_views import while_wanted
 from app.patient.forms import RangeForm, started_at, what_is_wrong
 from app.patient.measured_words import in_patients_words, problem_in_patients_words
 from app.patient.names import REGIONS, SIDES
@@ -99,6 +100,7 @@ def choose() -> str:
 
 @range_portal.get("/<joint_id>")
 @requires("patient")
+@while_wanted
 def joint(joint_id: str) -> str:
     try:
         movement = measurable_movement(joint_id)

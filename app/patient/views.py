@@ -19,6 +19,7 @@ from werkzeug.wrappers import Response
 
 from app.error_pages import error_page
 from app.jobs.queue import current_jobs
+from app.patient.consent_views import is_consent_asked, while_wanted
 from app.patient.forms import SessionForm, started_at, what_is_wrong
 from app.patient.pages import read_result, read_today
 from app.sessions import (
@@ -44,12 +45,19 @@ def welcome() -> str:
 
 @portal.get("/today")
 @requires("patient")
-def today() -> str:
-    return render_template("portal/today.html", page=read_today(current_context(), _sign_in()))
+def today() -> ResponseReturnValue:
+    """Who joined by invitation first reads what monitoring means; others are asked to."""
+    sign_in = _sign_in()
+    asked = is_consent_asked(sign_in)
+    if asked and sign_in.portal_account_id is not None:
+        return redirect(url_for("consent_portal.read"), 303)
+    page = read_today(current_context(), sign_in)
+    return render_template("portal/today.html", page=page, consent_asked=asked)
 
 
 @portal.get("/exercises/<exercise_id>")
 @requires("patient")
+@while_wanted
 def exercise(exercise_id: str) -> str:
     page = read_today(current_context(), _sign_in())
     line = page.line(exercise_id)

@@ -45,6 +45,14 @@ from app.store.patient_month import (
     mark_stale,
 )
 from app.store.people import PatientRow, PractitionerRow
+from app.store.portal import (
+    AccessTryRow,
+    ConsentEventRow,
+    DataRequestRow,
+    InvitationRow,
+    PortalAccountRow,
+    PortalFactIsFinal,
+)
 from app.store.range import RangeTestRow
 from app.store.templates import FavouriteExerciseRow, ProgramTemplateRow
 from app.store.tenant import Tenant, tenant_by_iss
@@ -52,6 +60,7 @@ from app.store.tenant import Tenant, tenant_by_iss
 __all__ = [
     "ALL_TENANTS",
     "LONGEST_ENTRY",
+    "AccessTryRow",
     "Base",
     "BulkExportRow",
     "ChargeApprovalRow",
@@ -62,7 +71,9 @@ __all__ = [
     "ClaimIsFinal",
     "ClaimLineRow",
     "ClaimRow",
+    "ConsentEventRow",
     "CounterRow",
+    "DataRequestRow",
     "Database",
     "EntryTooLong",
     "EpisodeRow",
@@ -72,6 +83,7 @@ __all__ = [
     "Hl7InboundRow",
     "Hl7OutboundRow",
     "Hl7StrayRow",
+    "InvitationRow",
     "JsonText",
     "LaunchRow",
     "LedgerFactRow",
@@ -81,6 +93,8 @@ __all__ = [
     "PatientMonthChargeRow",
     "PatientMonthRow",
     "PatientRow",
+    "PortalAccountRow",
+    "PortalFactIsFinal",
     "PractitionerRow",
     "ProgramRow",
     "ProgramTemplateRow",

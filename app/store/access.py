@@ -29,7 +29,8 @@ class SignInRow(TenantOwned, Base):
     `role` is clinician, patient or biller; `token_sealed` is the encrypted token response, empty
     once the sign-in ended. `not_granted` lists what the EHR did not let us read (see
     `app.granted`), `ehr_style` its colours. Whoever refreshes the token holds it until
-    `refreshing_until`.
+    `refreshing_until`. A patient who signs in with a password of their own (`portal_account_id`)
+    has no token.
     """
 
     __tablename__ = "sign_in"
@@ -47,3 +48,4 @@ class SignInRow(TenantOwned, Base):
     not_granted: Mapped[list[Any]] = mapped_column(default=list)
     ehr_style: Mapped[dict[str, Any]] = mapped_column(default=dict)
     refreshing_until: Mapped[datetime | None]
+    portal_account_id: Mapped[int | None] = mapped_column(ForeignKey("portal_account.id"))

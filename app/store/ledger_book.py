@@ -14,8 +14,16 @@ from app.store.base import Base, TenantOwned
 LONGEST_ENTRY = timedelta(hours=8)
 
 
+def _as_recorded(context: Any) -> datetime:
+    at: datetime = context.get_current_parameters()["recorded_at"]
+    return at
+
+
 class EpisodeRow(TenantOwned, Base):
-    """An RTM episode of care, as the document of `rtm.episode.Episode`."""
+    """An RTM episode of care, as the document of `rtm.episode.Episode` when it began.
+
+    `updated_at` is when the patient last changed the consent to it (`ConsentEventRow`).
+    """
 
     __tablename__ = "episode"
 
@@ -23,6 +31,7 @@ class EpisodeRow(TenantOwned, Base):
     patient_id: Mapped[int] = mapped_column(ForeignKey("patient.id"), index=True)
     document: Mapped[dict[str, Any]]
     recorded_at: Mapped[datetime]
+    updated_at: Mapped[datetime] = mapped_column(default=_as_recorded)
 
 
 class LedgerFactRow(TenantOwned, Base):

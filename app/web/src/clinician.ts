@@ -16,5 +16,8 @@ for (const figure of document.querySelectorAll<HTMLElement>("[data-trend-plot]")
 const builder = document.querySelector<HTMLFormElement>("form[data-builder]");
 if (builder) startBuilder(builder);
 submitOnce();
+for (const button of document.querySelectorAll<HTMLButtonElement>("[data-print]")) {
+  button.addEventListener("click", () => print());
+}
 const ask = document.querySelector<HTMLButtonElement>("[data-storage-access]");
 if (ask) offerStorageAccess(ask, document.querySelector("[data-storage-access-message]"));

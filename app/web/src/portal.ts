@@ -1,6 +1,7 @@
 import "./styles.css";
 import { drawAnglePlot } from "./angle_plot";
 import { drawDemonstration } from "./demonstration";
+import { submitOnce } from "./form_once";
 import { sendUnsent } from "./live/unsent";
 import { awaitResult, enhanceUpload } from "./upload";
 import { offerStorageAccess } from "./way_out";
@@ -22,3 +23,4 @@ for (const place of document.querySelectorAll<HTMLElement>("[data-unsent]")) {
 }
 const ask = document.querySelector<HTMLButtonElement>("[data-storage-access]");
 if (ask) offerStorageAccess(ask, document.querySelector("[data-storage-access-message]"));
+submitOnce();

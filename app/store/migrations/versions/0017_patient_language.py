@@ -1,14 +1,14 @@
 """patient language
 
 Revision: 0017
-Follows: 0011
+Follows: 0013
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0017"
-down_revision = "0011"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 

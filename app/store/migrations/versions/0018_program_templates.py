@@ -1,14 +1,14 @@
 """templates of programs, and favourite exercises
 
 Revision: 0018
-Follows: 0011
+Follows: 0017
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0018"
-down_revision = "0011"
+down_revision = "0017"
 branch_labels = None
 depends_on = None
 
