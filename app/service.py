@@ -18,6 +18,7 @@ from app.api.openapi import api
 from app.assets import ViteAssets
 from app.billing_office.claim_views import office_claims
 from app.billing_office.views import office
+from app.clinician.message_views import chart_messages
 from app.clinician.time_views import chart_time
 from app.clinician.views import clinician
 from app.config import Settings
@@ -31,6 +32,7 @@ from app.jobs.queue import JobQueue, make_celery
 from app.languages import translate_pages
 from app.operations.views import operations
 from app.patient.live_views import live_portal
+from app.patient.message_views import patient_messages
 from app.patient.range_views import range_portal
 from app.patient.views import portal
 from app.sign_in import SignIn, host_bound, load_sign_in
@@ -63,7 +65,9 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
         ehr_colours,
         clinician,
         chart_time,
+        chart_messages,
         portal,
+        patient_messages,
         live_portal,
         range_portal,
         office,

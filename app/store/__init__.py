@@ -37,6 +37,7 @@ from app.store.ledger_book import (
     FactIsFinal,
     LedgerFactRow,
 )
+from app.store.messages import MessageIsFinal, MessageReadRow, MessageRow
 from app.store.outbox import OutboxRow
 from app.store.patient_month import (
     PatientMonthChargeRow,
@@ -73,6 +74,9 @@ __all__ = [
     "JsonText",
     "LaunchRow",
     "LedgerFactRow",
+    "MessageIsFinal",
+    "MessageReadRow",
+    "MessageRow",
     "OutboxRow",
     "PatientEventIsFinal",
     "PatientEventRow",

@@ -1,6 +1,7 @@
 import "./styles.css";
 import { drawAnglePlot } from "./angle_plot";
 import { drawDemonstration } from "./demonstration";
+import { submitOnce } from "./form_once";
 import { sendUnsent } from "./live/unsent";
 import { awaitResult, enhanceUpload } from "./upload";
 
@@ -19,3 +20,4 @@ for (const element of document.querySelectorAll<HTMLElement>("[data-await-result
 for (const place of document.querySelectorAll<HTMLElement>("[data-unsent]")) {
   void sendUnsent(place);
 }
+submitOnce();
