@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.context import Context
+from app.reminding.contacts import look_soon
 from app.store import MessageReadRow, MessageRow, PatientRow, PractitionerRow
 from rtm.messages import Message, Side, Thread, checked_subject, checked_text, threads
 
@@ -71,6 +72,8 @@ def send_message(
             if thread_id is not None and not _has_thread(db, sender.patient_id, thread_id):
                 raise NoSuchThread(thread_id)
             db.add(row)
+            if row.side == "care_team":
+                look_soon(db, sender.patient_id, row.sent_at)
             return row
     except IntegrityError:
         # The other click of a double click was first, or the id is another health system's.

@@ -34,6 +34,8 @@ from app.operations.views import operations
 from app.patient.live_views import live_portal
 from app.patient.message_views import patient_messages
 from app.patient.range_views import range_portal
+from app.patient.reminder_views import patient_reminders
+from app.patient.stop_views import stops
 from app.patient.views import portal
 from app.sign_in import SignIn, host_bound, load_sign_in
 
@@ -68,6 +70,8 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
         chart_messages,
         portal,
         patient_messages,
+        patient_reminders,
+        stops,
         live_portal,
         range_portal,
         office,
@@ -78,6 +82,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
     )
     for part in parts:
         app.register_blueprint(part)
+    csrf.exempt(stops)  # no session: signed links, and signed requests of the SMS gateway
     csrf.exempt(facade)  # bearer tokens only: a browser adds none by itself
     app.before_request(load_sign_in)
     app.after_request(_secure_headers(settings))

@@ -47,6 +47,7 @@ from app.store.patient_month import (
 )
 from app.store.people import PatientRow, PractitionerRow
 from app.store.range import RangeTestRow
+from app.store.reminders import ContactRow, ReminderRow, ReminderWishesRow
 from app.store.tenant import Tenant, tenant_by_iss
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "ClaimIsFinal",
     "ClaimLineRow",
     "ClaimRow",
+    "ContactRow",
     "CounterRow",
     "Database",
     "EntryTooLong",
@@ -86,6 +88,8 @@ __all__ = [
     "PractitionerRow",
     "ProgramRow",
     "RangeTestRow",
+    "ReminderRow",
+    "ReminderWishesRow",
     "SessionRow",
     "SignInRow",
     "SubscriptionNoticeRow",
