@@ -31,6 +31,7 @@ from app.issuers import Issuers
 from app.jobs.queue import JobQueue, make_celery
 from app.languages import translate_pages
 from app.operations.views import operations
+from app.patient.installable_views import installable
 from app.patient.live_views import live_portal
 from app.patient.message_views import patient_messages
 from app.patient.range_views import range_portal
@@ -72,6 +73,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
         patient_messages,
         patient_reminders,
         stops,
+        installable,
         live_portal,
         range_portal,
         office,
@@ -116,6 +118,7 @@ def _secure_headers(settings: Settings) -> Any:
         "style-src 'self'",
         "img-src 'self' data:",
         "object-src 'none'",
+        "worker-src 'self'",
         "base-uri 'none'",
         "form-action 'self'",
     )

@@ -2,6 +2,7 @@ import "./styles.css";
 import { drawAnglePlot } from "./angle_plot";
 import { drawDemonstration } from "./demonstration";
 import { submitOnce } from "./form_once";
+import { offerPush, registerWorker } from "./installable";
 import { sendUnsent } from "./live/unsent";
 import { awaitResult, enhanceUpload } from "./upload";
 
@@ -21,3 +22,7 @@ for (const place of document.querySelectorAll<HTMLElement>("[data-unsent]")) {
   void sendUnsent(place);
 }
 submitOnce();
+const worker = registerWorker();
+for (const place of document.querySelectorAll<HTMLElement>("[data-push]")) {
+  void offerPush(place, worker);
+}
