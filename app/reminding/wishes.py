@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.context import Context
 from app.messages import unread_by
 from app.prescribing import current_program
+from app.reminding.contacts import look_soon
 from app.store import (
     MessageRow,
     PatientRow,
@@ -40,7 +41,9 @@ def read_wishes(db: Session, patient: PatientRow) -> Wishes:
 
 
 def set_wishes(context: Context, tenant_id: str, patient_id: int, wishes: Wishes) -> None:
+    """From now on these count; what they make due is sent soon."""
     with context.database.begin(tenant_id) as db:
+        look_soon(db, patient_id, context.now())
         db.add(
             ReminderWishesRow(
                 patient_id=patient_id, document=to_document(wishes), set_at=context.now()
