@@ -26,8 +26,10 @@ def check_with(
 
 
 def made_with_the_page(_form: Any, field: Any) -> None:
-    """That the id is a UUID, as ours are."""
+    """That the id is a UUID, written as ours are."""
     try:
-        UUID(field.data or "")
+        sound = str(UUID(field.data or "")) == field.data
     except ValueError:
-        raise ValidationError("The message has no id. Reload the page.") from None
+        sound = False
+    if not sound:
+        raise ValidationError("The message has no id. Reload the page.")

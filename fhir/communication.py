@@ -21,7 +21,8 @@ class UnreadableMessage(Unreadable):
 class CareMessage:
     """One message. `sender`, `recipients` and `patient` are references.
 
-    `text` is plain text, shown as such. `in_reply_to` is the id of an earlier message of ours,
+    There is no recipient yet of a message to the care team that nobody has opened. `text` is plain
+    text, shown as such. `in_reply_to` is the id of an earlier message of ours,
     `topic` a few words. `read_at` is when the first recipient opened it.
     """
 
@@ -42,6 +43,7 @@ class CareMessage:
 
 def communication_resource(message: CareMessage, careplan: str | None = None) -> Resource:
     """The message, about `careplan` where there is one."""
+    recipients = [{"reference": recipient} for recipient in message.recipients]
     resource: Resource = {
         "resourceType": "Communication",
         "meta": codes.profile("care-message"),
@@ -50,7 +52,7 @@ def communication_resource(message: CareMessage, careplan: str | None = None) ->
         "category": [concept(codes.COMMUNICATION_CATEGORY, "notification", "Notification")],
         "subject": {"reference": message.patient},
         "sent": message.sent_at.isoformat(),
-        "recipient": [{"reference": recipient} for recipient in message.recipients],
+        **({"recipient": recipients} if recipients else {}),
         "sender": {"reference": message.sender},
         "payload": [{"contentString": message.text}],
     }
