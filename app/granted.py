@@ -28,6 +28,7 @@ _WRITTEN = (
     "Provenance",
     "Device",
     "DocumentReference",
+    "Communication",
 )
 
 _WANTED: dict[Audience, Wanted] = {

@@ -10,8 +10,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.context import Context
+from app.outbox import enqueue
 from app.reminding.contacts import look_soon
-from app.store import MessageReadRow, MessageRow, PatientRow, PractitionerRow
+from app.store import MessageReadRow, MessageRow, PatientRow, PractitionerRow, Tenant
 from rtm.messages import Message, Side, Thread, checked_subject, checked_text, threads
 
 
@@ -47,6 +48,7 @@ def send_message(
 ) -> MessageRow:
     """Stores a message: a reply in `thread_id`, else the first of a thread about `subject`.
 
+    It goes to the EHR as well where the health system wants that (`app.store.Tenant`).
     The same message sent again, as a double click does, is the row of the first time.
 
     Raises:
@@ -72,6 +74,16 @@ def send_message(
             if thread_id is not None and not _has_thread(db, sender.patient_id, thread_id):
                 raise NoSuchThread(thread_id)
             db.add(row)
+            db.flush()
+            if db.get_one(Tenant, tenant_id).practice.get("write_back", {}).get("message"):
+                enqueue(
+                    db,
+                    kind="message",
+                    subject=row.id,
+                    patient_id=row.patient_id,
+                    idempotency_key=f"message:{row.id}",
+                    now=row.sent_at,
+                )
             if row.side == "care_team":
                 look_soon(db, sender.patient_id, row.sent_at)
             return row

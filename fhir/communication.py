@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from fhir import codes
-from fhir.bundle import Resource
+from fhir.bundle import Resource, create_once, transaction, urn
 from fhir.codes import concept, identifier
 from fhir.meaning import Unreadable, reading
 
@@ -70,6 +70,12 @@ def communication_resource(message: CareMessage, careplan: str | None = None) ->
     if careplan:
         resource["basedOn"] = [{"reference": careplan}]
     return resource
+
+
+def message_bundle(message: CareMessage, careplan: str | None = None) -> Resource:
+    """A transaction that creates the message once, however often it is sent."""
+    resource = communication_resource(message, careplan)
+    return transaction([create_once(resource, urn("message", message.id))])
 
 
 def read_communication(resource: Mapping[str, Any]) -> CareMessage:

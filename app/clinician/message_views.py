@@ -22,6 +22,7 @@ from app.clinician.chart_request import (
     patient_of,
     practitioner_of,
 )
+from app.jobs.queue import current_jobs
 from app.languages import LANGUAGES
 from app.message_fields import check_with, made_with_the_page
 from app.messages import (
@@ -172,6 +173,8 @@ def _send(sign_in: SignIn, form: Any, **where: str) -> ResponseReturnValue:
         abort(404, "This patient has no such message.")
     except MessageConflict:
         abort(409, "This page was used for another message. Open the messages again.")
+    current_jobs().deliver(sign_in.tenant_id, row.patient_id)
+    current_jobs().remind(sign_in.tenant_id)
     flash("The message was sent.", "success")
     return redirect(url_for("chart_messages.thread", thread_id=row.thread_id), 303)
 

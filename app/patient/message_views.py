@@ -10,6 +10,7 @@ from flask import Blueprint, abort, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
+from app.jobs.queue import current_jobs
 from app.messages import (
     MessageConflict,
     NoSuchThread,
@@ -86,6 +87,7 @@ def _send(form: Any, **where: str) -> ResponseReturnValue:
         abort(404, _("There is no such message."))
     except MessageConflict:
         abort(409, _("This page was used for another message. Open your messages again."))
+    current_jobs().deliver(sign_in.tenant_id, row.patient_id)
     flash(_("Your message was sent."), "success")
     return redirect(url_for("patient_messages.thread", thread_id=row.thread_id), 303)
 
