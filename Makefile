@@ -8,6 +8,7 @@ VENV := .venv/.installed
 SYSTEM := .venv/.system-packages
 WEB := app/web/static/.built
 WORDS := app/translations/es/LC_MESSAGES/messages.mo
+ICONS := app/web/public/icons/icon-192.png
 MODEL := vision/models/pose_landmarker_full.task
 R4 := tests/fhir/r4_validator/node_modules/.installed
 EHR := tests/interop/ehr/node_modules/.installed
@@ -46,7 +47,10 @@ app/web/node_modules/.installed: app/web/package.json app/web/package-lock.json 
 	cd app/web && npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-$(WEB): app/web/node_modules/.installed $(MODEL) $(shell find app/web/src app/web/*.ts -type f 2>/dev/null)
+$(ICONS): app/web/icons/icon.svg app/app_icons.py $(VENV)
+	$(PY) -m app.app_icons --from $< --out $(dir $@)
+
+$(WEB): app/web/node_modules/.installed $(MODEL) $(ICONS) $(shell find app/web/src app/web/*.ts -type f 2>/dev/null)
 	cd app/web && npm run --silent build
 	@touch $@
 
@@ -103,4 +107,4 @@ screenshots: test-setup
 	$(PY) -m bench.overlay_pictures
 
 clean:
-	rm -rf .venv app/web/node_modules app/web/static vision/models/*.task $(dir $(R4)) $(dir $(EHR)) $(dir $(OIDC)) build dist *.egg-info
+	rm -rf .venv app/web/node_modules app/web/static app/web/public vision/models/*.task $(dir $(R4)) $(dir $(EHR)) $(dir $(OIDC)) build dist *.egg-info

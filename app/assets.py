@@ -32,11 +32,19 @@ class ViteAssets:
 
     def tags(self, entry: str) -> Markup:
         """The link and script tags of `entry`, for instance `src/clinician.ts`."""
+        script = f'<script type="module" src="/static/{self._manifest[entry]["file"]}"></script>'
+        return self.styles(entry) + Markup(script)  # names come from our own build
+
+    def styles(self, entry: str) -> Markup:
+        """The link tags of `entry` alone."""
         styles: list[str] = []
         self._collect_styles(entry, styles, set())
-        links = "".join(f'<link rel="stylesheet" href="/static/{href}">' for href in styles)
-        script = f'<script type="module" src="/static/{self._manifest[entry]["file"]}"></script>'
-        return Markup(links + script)  # names come from our own build
+        return Markup("".join(f'<link rel="stylesheet" href="/static/{each}">' for each in styles))
+
+    def script(self, entry: str) -> str:
+        """The text of `entry`, which imports nothing."""
+        name: str = self._manifest[entry]["file"]
+        return (self._folder / name).read_text("utf-8")
 
     def _collect_styles(self, key: str, styles: list[str], seen: set[str]) -> None:
         if key in seen:

@@ -481,6 +481,18 @@ def deletion_requests(tenant_id: str | None) -> None:
             click.echo(line)
 
 
+@main.command()
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def reminders(tenant_id: str | None) -> None:
+    """Which channels are set up, and what became of the reminders."""
+    from app.reminders_command import reminder_lines
+
+    with _database_errors():
+        context = _migrated_context()
+        for line in reminder_lines(context, _only_tenant(context, tenant_id)):
+            click.echo(line)
+
+
 @main.group()
 def outbox() -> None:
     """What is on its way to the EHR."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AnyHttpUrl, Field, SecretStr, field_validator
+from pydantic import AnyHttpUrl, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.signing_keys import GivenKeys
@@ -31,6 +31,16 @@ class Settings(BaseSettings):
         frame_ancestors: who may show any page in a frame; a tenant's own come on top.
         outbox_max_attempts: after so many failures a message waits for an operator.
         export_hours: how long the files of a bulk export are kept.
+        smtp_host: the mail server for reminders; without it there are no e-mails. `smtp_security`
+            is `starttls`, `tls`, or `none`, which is for a server on this machine only.
+            `mail_from` is the sender's address.
+        sms_url: a gateway that takes what Twilio's takes: `https://api.twilio.com/2010-04-01/
+            Accounts/AC…/Messages.json`, with `sms_user` (the account) and `sms_password` (its auth
+            token). `sms_from` is a number in E.164, or a messaging service (`MG…`).
+        push_private_key: a P-256 private key, 32 bytes in base64url; generated when unset. Browsers
+            that subscribed to another key have to do it again.
+        push_contact: an e-mail address at which push services reach whoever runs this; without it
+            there is no push.
         hook_private_networks: whether subscribers' hooks may be in a private network.
         invitation_days: how long a patient's invitation to the portal can be used.
         trusted_proxies: how many reverse proxies of ours each add the address they were asked
@@ -59,6 +69,18 @@ class Settings(BaseSettings):
     hook_private_networks: bool = False
     invitation_days: float = Field(default=14.0, gt=0)
     trusted_proxies: int = Field(default=0, ge=0)
+    smtp_host: str = ""
+    smtp_port: int = Field(default=587, gt=0, lt=65536)
+    smtp_security: Literal["starttls", "tls", "none"] = "starttls"
+    smtp_user: str = ""
+    smtp_password: SecretStr = SecretStr("")
+    mail_from: str = ""
+    sms_url: str = ""
+    sms_user: str = ""
+    sms_password: SecretStr = SecretStr("")
+    sms_from: str = ""
+    push_contact: str = ""
+    push_private_key: SecretStr | None = None
 
     @field_validator("vault_keys", mode="before")
     @classmethod
@@ -71,6 +93,16 @@ class Settings(BaseSettings):
         if value is not None:
             GivenKeys.read(value.get_secret_value())
         return value
+
+    @model_validator(mode="after")
+    def _channels_are_whole(self) -> Settings:
+        if self.smtp_host and not self.mail_from:
+            raise ValueError("smtp_host needs mail_from, the sender's address")
+        if self.smtp_security == "none" and self.smtp_host not in ("", "127.0.0.1", "localhost"):
+            raise ValueError("smtp_security none is for a mail server on this machine only")
+        if self.sms_url and not (self.sms_user and self.sms_from):
+            raise ValueError("sms_url needs sms_user, sms_password and sms_from")
+        return self
 
     @property
     def base_url(self) -> str:

@@ -31,6 +31,7 @@ _WRITTEN = (
     "Provenance",
     "Device",
     "DocumentReference",
+    "Communication",
 )
 
 _WANTED: dict[Audience, Wanted] = {

@@ -27,11 +27,16 @@ class HookRefused(ValueError):
 
 
 class HookFailed(Exception):
-    """The endpoint did not take the notification. `gone`: it asked not to be called again."""
+    """The endpoint did not take the notification; `status` is what it answered, if it did."""
 
-    def __init__(self, message: str, *, gone: bool = False) -> None:
+    def __init__(self, message: str, *, status: int | None = None) -> None:
         super().__init__(message)
-        self.gone = gone
+        self.status = status
+
+    @property
+    def gone(self) -> bool:
+        """It asked not to be called again."""
+        return self.status == 410
 
 
 @dataclass(frozen=True)
@@ -115,7 +120,7 @@ def call_hook(policy: HookPolicy, url: str, headers: Mapping[str, str], body: by
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise HookFailed(f"the endpoint did not answer ({type(error).__name__})") from None
     if not 200 <= answer.status < 300:
-        raise HookFailed(f"the endpoint answered HTTP {answer.status}", gone=answer.status == 410)
+        raise HookFailed(f"the endpoint answered HTTP {answer.status}", status=answer.status)
 
 
 def _is_address(host: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import secrets
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from cryptography.fernet import Fernet
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from app.config import Settings
 from app.signing_keys import GivenKeys, KeyFile
@@ -16,11 +18,15 @@ from app.signing_keys import GivenKeys, KeyFile
 
 @dataclass(frozen=True)
 class Keys:
-    """`vault_keys` are Fernet keys, newest first; `signing` has those of client assertions."""
+    """`vault_keys` are Fernet keys, newest first; `signing` has those of client assertions.
+
+    `push_private` signs what goes to push services: a P-256 private key, base64url.
+    """
 
     secret_key: str
     vault_keys: tuple[str, ...]
     signing: GivenKeys | KeyFile
+    push_private: str
 
 
 def load_keys(settings: Settings) -> Keys:
@@ -31,14 +37,20 @@ def load_keys(settings: Settings) -> Keys:
     folder = settings.data_dir / "keys"
     secret = settings.secret_key.get_secret_value() if settings.secret_key else None
     vault = tuple(key.get_secret_value() for key in settings.vault_keys)
-    private = settings.backend_private_key
+    private, push = settings.backend_private_key, settings.push_private_key
     return Keys(
         secret_key=secret or _kept(folder / "secret", lambda: secrets.token_urlsafe(48)),
         vault_keys=vault or (_kept(folder / "vault", lambda: Fernet.generate_key().decode()),),
         signing=GivenKeys.read(private.get_secret_value())
         if private
         else KeyFile(folder / "signing.jwks", folder / "backend.jwk"),
+        push_private=push.get_secret_value() if push else _kept(folder / "push", _new_push_key),
     )
+
+
+def _new_push_key() -> str:
+    number = ec.generate_private_key(ec.SECP256R1()).private_numbers().private_value
+    return base64.urlsafe_b64encode(number.to_bytes(32, "big")).rstrip(b"=").decode()
 
 
 def _kept(path: Path, make: Any) -> str:

@@ -20,6 +20,7 @@ from app.api.openapi import api
 from app.assets import ViteAssets
 from app.billing_office.claim_views import office_claims
 from app.billing_office.views import office
+from app.clinician.message_views import chart_messages
 from app.clinician.portal_views import chart_portal
 from app.clinician.program_views import programs
 from app.clinician.time_views import chart_time
@@ -35,11 +36,15 @@ from app.jobs.queue import JobQueue, make_celery
 from app.languages import translate_pages
 from app.operations.views import operations
 from app.patient.consent_views import consent_portal
+from app.patient.installable_views import installable
 from app.patient.join_views import join_portal
 from app.patient.language_views import language_portal
 from app.patient.live_views import live_portal
+from app.patient.message_views import patient_messages
 from app.patient.range_views import range_portal
+from app.patient.reminder_views import patient_reminders
 from app.patient.settings_views import settings_portal
+from app.patient.stop_views import stops
 from app.patient.views import portal
 from app.patient.words import page_words
 from app.sign_in import SignIn, host_bound, load_sign_in
@@ -83,6 +88,12 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
         join_portal,
         consent_portal,
         settings_portal,
+        chart_messages,
+        portal,
+        patient_messages,
+        patient_reminders,
+        stops,
+        installable,
         live_portal,
         range_portal,
         office,
@@ -93,6 +104,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
     )
     for part in parts:
         app.register_blueprint(part)
+    csrf.exempt(stops)  # no session: signed links, and signed requests of the SMS gateway
     csrf.exempt(facade)  # bearer tokens only: a browser adds none by itself
     app.before_request(load_sign_in)
     app.after_request(_secure_headers(settings))
@@ -128,6 +140,7 @@ def _secure_headers(settings: Settings) -> Any:
         "style-src 'self'",
         "img-src 'self' data:",
         "object-src 'none'",
+        "worker-src 'self'",
         "base-uri 'none'",
         "form-action 'self'",
     )

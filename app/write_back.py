@@ -29,7 +29,11 @@ _NEEDED: Mapping[MessageKind, tuple[str, ...]] = {
     "prescription": ("CarePlan", "ServiceRequest", "Goal"),
     "session": ("Observation",),
     "range_test": ("Observation",),
+    "message": ("Communication",),
 }
+
+# A message is for those whom it was written to: no document for all who read the chart.
+_AS_DOCUMENT: frozenset[MessageKind] = frozenset({"prescription", "session", "range_test"})
 
 _BY_HL7: Mapping[MessageKind, OutboundType] = {
     "prescription": "MDM^T02",
@@ -80,9 +84,13 @@ def _objection(
     way: Way, kind: MessageKind, capabilities: Capabilities, hl7: Collection[str]
 ) -> str | None:
     if way == "hl7":
+        if kind not in _BY_HL7:
+            return f"a {kind} does not go by HL7 v2"
         taken = _BY_HL7[kind] in hl7
         return None if taken else f"no HL7 v2 destination takes {_BY_HL7[kind]}"
     if way == "document":
+        if kind not in _AS_DOCUMENT:
+            return f"a {kind} does not go as a document"
         taken = capabilities.takes("DocumentReference")
         return None if taken else "the EHR takes no DocumentReference"
     lacking = [name for name in _NEEDED[kind] if not capabilities.takes(name)]

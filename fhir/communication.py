@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from fhir import codes
-from fhir.bundle import Resource
+from fhir.bundle import Resource, create_once, transaction, urn
 from fhir.codes import concept, identifier
 from fhir.meaning import Unreadable, reading
 
@@ -21,7 +21,8 @@ class UnreadableMessage(Unreadable):
 class CareMessage:
     """One message. `sender`, `recipients` and `patient` are references.
 
-    `text` is plain text, shown as such. `in_reply_to` is the id of an earlier message of ours,
+    There is no recipient yet of a message to the care team that nobody has opened. `text` is plain
+    text, shown as such. `in_reply_to` is the id of an earlier message of ours,
     `topic` a few words. `read_at` is when the first recipient opened it.
     """
 
@@ -42,6 +43,7 @@ class CareMessage:
 
 def communication_resource(message: CareMessage, careplan: str | None = None) -> Resource:
     """The message, about `careplan` where there is one."""
+    recipients = [{"reference": recipient} for recipient in message.recipients]
     resource: Resource = {
         "resourceType": "Communication",
         "meta": codes.profile("care-message"),
@@ -50,7 +52,7 @@ def communication_resource(message: CareMessage, careplan: str | None = None) ->
         "category": [concept(codes.COMMUNICATION_CATEGORY, "notification", "Notification")],
         "subject": {"reference": message.patient},
         "sent": message.sent_at.isoformat(),
-        "recipient": [{"reference": recipient} for recipient in message.recipients],
+        **({"recipient": recipients} if recipients else {}),
         "sender": {"reference": message.sender},
         "payload": [{"contentString": message.text}],
     }
@@ -68,6 +70,12 @@ def communication_resource(message: CareMessage, careplan: str | None = None) ->
     if careplan:
         resource["basedOn"] = [{"reference": careplan}]
     return resource
+
+
+def message_bundle(message: CareMessage, careplan: str | None = None) -> Resource:
+    """A transaction that creates the message once, however often it is sent."""
+    resource = communication_resource(message, careplan)
+    return transaction([create_once(resource, urn("message", message.id))])
 
 
 def read_communication(resource: Mapping[str, Any]) -> CareMessage:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.api.identity import as_ours, device_id, identified, key_of, software
 from app.api.places import (
@@ -38,6 +38,8 @@ from app.range_tests import change_since_last, stored_result
 from app.rtm_book import read_consent_events
 from app.store import (
     EpisodeRow,
+    MessageReadRow,
+    MessageRow,
     PatientRow,
     PractitionerRow,
     ProgramRow,
@@ -50,6 +52,7 @@ from app.store import (
 from fhir.activity_definition import activity_definition
 from fhir.bundle import Resource
 from fhir.careplan import prescription_bundle
+from fhir.communication import CareMessage, communication_resource
 from fhir.device import SoftwareDevice, device_resource
 from fhir.observation import session_bundle
 from fhir.parties import Parties
@@ -289,6 +292,53 @@ class Holdings:
             meta = {"lastUpdated": row.updated_at.isoformat()}
             yield Held(identified(resource, key, meta), Place(row.updated_at, key, 0))
 
+    def _messages(self, narrowing: Narrowing, order: Order, after: Place | None) -> Iterator[Held]:
+        """Each message; it changes once, when the other side first opens it."""
+        first = aliased(MessageRow)
+        read = (
+            select(MessageReadRow.read_at)
+            .where(
+                MessageReadRow.message_id == MessageRow.id, MessageReadRow.side != MessageRow.side
+            )
+            .order_by(MessageReadRow.read_at, MessageReadRow.id)
+            .limit(1)
+        )
+        read_at = read.scalar_subquery()
+        reader = read.with_only_columns(MessageReadRow.practitioner_id).scalar_subquery()
+        updated = func.coalesce(read_at, MessageRow.sent_at)
+        statement: AnySelect = (
+            select(MessageRow, PatientRow, first.subject, read_at, reader)
+            .join(PatientRow, MessageRow.patient_id == PatientRow.id)
+            .join(first, MessageRow.thread_id == first.id)
+            .where(*bounded(updated, narrowing.updated), *of_patients(narrowing))
+        )
+        if narrowing.keys is not None:
+            statement = statement.where(MessageRow.id.in_(subjects(narrowing.keys, "message-")))
+        statement = ordered(statement, updated, MessageRow.id, "message-", order, after)
+        for row, patient, topic, at, reader_id in self._rows(statement):
+            own = f"Patient/{patient.fhir_id}"
+            from_patient = row.side == "patient"
+            opened_by = () if at is None else (self._practitioner(reader_id),)
+            message = CareMessage(
+                id=row.id,
+                patient=own,
+                sender=own if from_patient else self._practitioner(row.practitioner_id),
+                recipients=opened_by if from_patient else (own,),
+                sent_at=row.sent_at,
+                text=row.text,
+                topic=topic,
+                in_reply_to=None if row.thread_id == row.id else row.thread_id,
+                read_at=at,
+            )
+            key = f"message-{row.id}"
+            meta = {"lastUpdated": (at or row.sent_at).isoformat()}
+            resource = identified(communication_resource(message), key, meta)
+            yield Held(resource, Place(at or row.sent_at, key, 0))
+
+    def _practitioner(self, practitioner_id: int) -> str:
+        """Their URL at the EHR."""
+        return f"{self.tenant.iss}/{self.db.get_one(PractitionerRow, practitioner_id).fhir_user}"
+
     def _exercises(self, narrowing: Narrowing, order: Order, after: Place | None) -> Iterator[Held]:
         yield from _library(map(activity_definition, load_library()), narrowing, order, after)
 
@@ -375,6 +425,7 @@ _SOURCES: dict[str, tuple[Source, ...]] = {
     "Observation": (Holdings._range_tests, Holdings._sessions),
     "Provenance": (Holdings._range_tests, Holdings._sessions),
     "Consent": (Holdings._episodes,),
+    "Communication": (Holdings._messages,),
     "Device": (Holdings._devices,),
     "ActivityDefinition": (Holdings._exercises,),
     "PlanDefinition": (Holdings._protocols,),

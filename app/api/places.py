@@ -68,7 +68,11 @@ class Narrowing:
     begun: Bounds = (None, None)
 
 
-def bounded(instant: InstrumentedAttribute[Any], within: Bounds) -> list[ColumnElement[bool]]:
+# A column, or what the database makes of several.
+Instant = InstrumentedAttribute[Any] | ColumnElement[Any]
+
+
+def bounded(instant: Instant, within: Bounds) -> list[ColumnElement[bool]]:
     first, last = within
     bounds: list[ColumnElement[bool]] = []
     if first is not None:
@@ -90,7 +94,7 @@ def subjects(keys: frozenset[str], prefix: str) -> frozenset[str]:
 
 def ordered(
     statement: AnySelect,
-    instant: InstrumentedAttribute[Any],
+    instant: Instant,
     id_: InstrumentedAttribute[Any],
     prefix: str,
     order: Order,

@@ -157,6 +157,20 @@ _TYPES = (
         versions="none",
     ),
     ServedType(
+        "Communication",
+        (
+            *_EVERY,
+            _token("identifier", "identifier", "Communication-identifier"),
+            _reference("patient", "subject", "Communication-patient", "Patient"),
+            _reference("subject", "subject", "Communication-subject", "Patient"),
+            _reference("sender", "sender", "Communication-sender", "Patient"),
+            _token("status", "status", "Communication-status"),
+            _date("sent", "Communication-sent", "sent"),
+            _date("received", "Communication-received", "received"),
+        ),
+        versions="none",
+    ),
+    ServedType(
         "Device",
         (
             *_EVERY,
@@ -188,5 +202,6 @@ RECORD = (
     "Goal",
     "Observation",
     "Provenance",
+    "Communication",
     "Device",
 )

@@ -69,6 +69,10 @@ class Chart:
     trend: Trend | None
     ranges: tuple[RangeLine, ...]
 
+    def local(self, instant: datetime) -> str:
+        """`instant` on the patient's clock, to the minute."""
+        return f"{instant.astimezone(ZoneInfo(self.patient.time_zone)):%Y-%m-%d %H:%M}"
+
     @property
     def adherence_text(self) -> str:
         if self.adherence is None or not self.adherence.days_due:

@@ -17,9 +17,11 @@ from app.hl7.settings import hl7_settings
 from app.hl7.write_back import NoRecordNumber, queue_mdm, queue_oru
 from app.jobs.backoff import next_attempt
 from app.jobs.document import DEVICE, build_document, build_page
+from app.jobs.message_bundle import message_to_ehr
 from app.range_tests import change_since_last, stored_result
 from app.sessions import concluded_session
 from app.store import (
+    MessageRow,
     OutboxRow,
     PatientRow,
     PractitionerRow,
@@ -248,6 +250,8 @@ def _build(db: Session, message: OutboxRow) -> dict[str, Any]:
         )
     if message.kind == "range_test":
         return _range_bundle(db, db.get_one(RangeTestRow, message.subject), patient)
+    if message.kind == "message":
+        return message_to_ehr(db, db.get_one(MessageRow, message.subject), patient)
     session_row = db.get_one(SessionRow, message.subject)
     program_row = db.get_one(ProgramRow, session_row.program_row_id)
     session = concluded_session(session_row)

@@ -23,6 +23,7 @@ from app.jobs.deliver import deliver_due
 from app.jobs.hl7 import destinations_to_send, tenants_to_process
 from app.jobs.measure_range import measure_range_test
 from app.jobs.notify import notify_due, subscriptions_waiting
+from app.jobs.remind import remind_tenant, tenants_to_remind
 from app.jobs.score import score_session
 from app.jobs.send_charges import charges_due, send_charges
 from app.jobs.tally import needs_tally, tally_tenant
@@ -43,6 +44,7 @@ DELIVER, SCORE, SWEEP = "homestretch.deliver", "homestretch.score", "homestretch
 TALLY = "homestretch.tally"
 SEND_CHARGES = "homestretch.send_charges"
 MEASURE_RANGE = "homestretch.measure_range"
+REMIND = "homestretch.remind"
 EXPORT, NOTIFY = "homestretch.export", "homestretch.notify"
 HL7_PROCESS, HL7_SEND = "homestretch.hl7_process", "homestretch.hl7_send"
 
@@ -81,6 +83,9 @@ class JobQueue:
 
     def measure_range(self, tenant_id: str, test_id: str) -> None:
         self._send(MEASURE_RANGE, tenant_id, test_id)
+
+    def remind(self, tenant_id: str) -> None:
+        self._send(REMIND, tenant_id)
 
     def process_hl7(self, tenant_id: str) -> None:
         self._send(HL7_PROCESS, tenant_id)
@@ -146,6 +151,10 @@ def make_celery(context: Context) -> Celery:
         for subscription_id in subscriptions_waiting(context, tenant_id, patient_id):
             notify_due(context, tenant_id, subscription_id)
 
+    @celery.task(name=REMIND, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
+    def _remind(tenant_id: str) -> None:
+        remind_tenant(context, tenant_id)
+
     @celery.task(name=EXPORT, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
     def _export(tenant_id: str, export_id: str) -> None:
         make_export(context, tenant_id, export_id)
@@ -167,7 +176,7 @@ def make_celery(context: Context) -> Celery:
 
 def sweep(context: Context, queue: JobQueue) -> None:
     """Enqueues whatever is due: messages to the EHR, notices, unmeasured recordings, months to
-    tally, charges, exports, HL7 v2 messages both ways.
+    tally, charges, exports, reminders, HL7 v2 messages both ways.
 
     Exports whose time is over are removed at once.
     """
@@ -214,7 +223,10 @@ def sweep(context: Context, queue: JobQueue) -> None:
         ).all()
         received_by = tenants_to_process(db)
         destinations = destinations_to_send(db, now)
+        reminded = tenants_to_remind(db, context)
     erase_due(context)
+    for tenant_id in reminded:
+        queue.remind(tenant_id)
     for tenant_id in received_by:
         queue.process_hl7(tenant_id)
     for tenant_id, destination in destinations:

@@ -37,6 +37,7 @@ from app.store.ledger_book import (
     FactIsFinal,
     LedgerFactRow,
 )
+from app.store.messages import MessageIsFinal, MessageReadRow, MessageRow
 from app.store.outbox import OutboxRow
 from app.store.patient_month import (
     PatientMonthChargeRow,
@@ -54,6 +55,7 @@ from app.store.portal import (
     PortalFactIsFinal,
 )
 from app.store.range import RangeTestRow
+from app.store.reminders import ContactRow, ReminderRow, ReminderWishesRow
 from app.store.templates import FavouriteExerciseRow, ProgramTemplateRow
 from app.store.tenant import Tenant, tenant_by_iss
 
@@ -72,6 +74,7 @@ __all__ = [
     "ClaimLineRow",
     "ClaimRow",
     "ConsentEventRow",
+    "ContactRow",
     "CounterRow",
     "DataRequestRow",
     "Database",
@@ -87,6 +90,9 @@ __all__ = [
     "JsonText",
     "LaunchRow",
     "LedgerFactRow",
+    "MessageIsFinal",
+    "MessageReadRow",
+    "MessageRow",
     "OutboxRow",
     "PatientEventIsFinal",
     "PatientEventRow",
@@ -99,6 +105,8 @@ __all__ = [
     "ProgramRow",
     "ProgramTemplateRow",
     "RangeTestRow",
+    "ReminderRow",
+    "ReminderWishesRow",
     "SessionRow",
     "SignInRow",
     "SubscriptionNoticeRow",

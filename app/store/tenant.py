@@ -21,7 +21,8 @@ class Tenant(Base):
     payers by payer id; `payer_profiles` gives a payer's profile by payer id; `dft` is its interface
     engine for charges (`host`, `port`, `timeout_s`, and `sending_application`,
     `sending_facility`, `receiving_application`, `receiving_facility` for MSH-3 to MSH-6).
-    `write_back` gives for a kind of message the ways that it may go (`app.write_back`).
+    `write_back` gives for a kind of message the ways that it may go (`app.write_back`); messages
+    between patient and care team go only where it names ways for `message`.
 
     `hl7` is the document of `app.hl7.settings.Hl7Settings`; empty where there is no interface.
     `client_auth` says for each client how it authenticates, `scopes` what overrules the scopes

@@ -10,6 +10,14 @@ export default defineConfig({
     outDir: "static",
     emptyOutDir: true,
     manifest: true,
-    rollupOptions: { input: ["src/clinician.ts", "src/portal.ts", "src/live.ts", "src/office.ts"] },
+    rollupOptions: {
+      input: [
+        "src/clinician.ts",
+        "src/portal.ts",
+        "src/live.ts",
+        "src/office.ts",
+        "src/service_worker.ts",
+      ],
+    },
   },
 });

@@ -212,7 +212,6 @@ def profiles() -> list[Resource]:
                 element("Communication.identifier", least=1),
                 element("Communication.subject", least=1),
                 element("Communication.sent", least=1),
-                element("Communication.recipient", least=1),
                 element("Communication.sender", least=1),
                 element("Communication.payload", least=1, most="1"),
                 element("Communication.payload.content[x]", types=["string"]),

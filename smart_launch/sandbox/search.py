@@ -53,6 +53,7 @@ _BY_TYPE: dict[str, tuple[str, ...]] = {
     name: tuple(parameters.split())
     for name, parameters in {
         "CarePlan": "identifier patient subject category status intent date based-on encounter",
+        "Communication": "identifier patient subject category status",
         "Condition": "identifier patient subject category code clinical-status encounter "
         "onset-date",
         "Coverage": "identifier patient beneficiary payor status type",

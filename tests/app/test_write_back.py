@@ -34,9 +34,17 @@ from tests.app.test_service import (
 from tests.conftest import World
 from tests.fhir.r4 import r4_issues
 
-TYPES = ("CarePlan", "ServiceRequest", "Goal", "Observation", "DocumentReference", "Device")
+TYPES = (
+    "CarePlan",
+    "ServiceRequest",
+    "Goal",
+    "Observation",
+    "DocumentReference",
+    "Device",
+    "Communication",
+)
 PAPER = "DocumentReference"
-KINDS: tuple[MessageKind, ...] = ("prescription", "session", "range_test")
+KINDS: tuple[MessageKind, ...] = ("prescription", "session", "range_test", "message")
 
 
 def server(*creates: str, transaction: bool = False) -> Capabilities:
@@ -58,6 +66,8 @@ def server(*creates: str, transaction: bool = False) -> Capabilities:
         ("range_test", server("Observation", "DocumentReference"), "resources"),
         ("range_test", server(), "hl7"),
         ("session", server(), "hl7"),
+        ("message", server("Communication", transaction=True), "transaction"),
+        ("message", server("Communication"), "resources"),
     ],
 )
 def test_the_first_way_that_the_ehr_takes(
@@ -97,7 +107,9 @@ def test_no_way_is_chosen_against_the_settings_or_a_refusal(
     assert choice.why
     if choice.way is not None:
         assert choice.way in allowed - refused
-        assert hl7 if choice.way == "hl7" else creates & {"Observation", "CarePlan", PAPER}
+        needed = {"Communication"} if kind == "message" else {"Observation", "CarePlan", PAPER}
+        assert hl7 if choice.way == "hl7" else creates & needed
+        assert kind != "message" or choice.way in ("transaction", "resources")
 
 
 # Every kind of EHR -------------------------------------------------------------------------------
@@ -171,6 +183,30 @@ def test_the_main_job_reaches_every_kind_of_ehr(
         assert inside["entry"][0]["resource"]["resourceType"] in ("CarePlan", "Observation")
     chart = walk.launch_chart(world.places, PATIENT).get(f"{world.places.app}/chart").text
     assert ("In the chart as a document: DocumentReference/" in chart) == (plans == 0)
+
+
+@pytest.mark.parametrize("profile", ["open", "epic-like"])
+def test_messages_reach_the_ehr_that_wants_them_once_and_no_other(
+    make_world: Callable[..., World], profile: str
+) -> None:
+    world = make_world(profile=profile)
+    walk.launch_chart(world.places, PATIENT)
+    patient = walk.sign_in_patient(world.places, world.tenant_id, PATIENT)
+    url = f"{world.places.app}/portal/messages/new"
+    patient.submit(patient.get(url), {"subject": "Knee", "text": "Not for the EHR"})
+    with world.context.database.begin(None) as db:
+        tenant = db.get_one(Tenant, world.tenant_id)
+        ways = {"message": ["transaction", "resources"]}
+        tenant.practice = {**tenant.practice, "write_back": ways}
+    page = patient.get(url)
+    for _ in range(2):
+        patient.submit(page, {"subject": "Knee", "text": "It hurts."})
+    wait_for("the message", lambda: messages(world) and all_settled(world))
+    assert messages(world)["message"].status == "delivered"
+    [found] = held(world, "Communication")
+    assert found["payload"] == [{"contentString": "It hurts."}]
+    assert found["sender"] == {"reference": f"Patient/{PATIENT}"}
+    assert r4_issues([found]) == []
 
 
 def test_an_ehr_that_takes_nothing_leaves_messages_for_a_person_and_can_be_tried_again(

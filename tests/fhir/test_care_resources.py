@@ -110,6 +110,7 @@ def test_all_of_them_are_valid_r4() -> None:
         communication_resource(
             replace(MESSAGE, topic=None, in_reply_to=None, read_at=None, recipients=("Group/1",))
         ),
+        communication_resource(replace(MESSAGE, recipients=(), read_at=None)),
         consent(),
         consent("inactive", Consent(at=AT)),
         document(),

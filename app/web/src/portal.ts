@@ -2,6 +2,7 @@ import "./styles.css";
 import { drawAnglePlot } from "./angle_plot";
 import { drawDemonstration } from "./demonstration";
 import { submitOnce } from "./form_once";
+import { offerPush, registerWorker } from "./installable";
 import { sendUnsent } from "./live/unsent";
 import { awaitResult, enhanceUpload } from "./upload";
 import { offerStorageAccess } from "./way_out";
@@ -24,3 +25,7 @@ for (const place of document.querySelectorAll<HTMLElement>("[data-unsent]")) {
 const ask = document.querySelector<HTMLButtonElement>("[data-storage-access]");
 if (ask) offerStorageAccess(ask, document.querySelector("[data-storage-access-message]"));
 submitOnce();
+const worker = registerWorker();
+for (const place of document.querySelectorAll<HTMLElement>("[data-push]")) {
+  void offerPush(place, worker);
+}

@@ -22,6 +22,7 @@ from app import rtm_book
 from app.demo import walk
 from app.demo.figure import arm_raises
 from app.jobs.score import score_session
+from app.messages import Person, open_thread, send_message
 from app.prescribing import sign
 from app.sessions import SessionReport, accept_manual_log, accept_recording
 from app.store import PatientRow, PractitionerRow
@@ -208,6 +209,28 @@ def fill(world: World, patients: Sequence[str] = (SAMUEL, ROSA)) -> None:
         for day in (1, 2):
             report_session(world, patient, datetime(2026, 11, day, 15 + number, tzinfo=UTC))
         measured_session(world, patient, datetime(2026, 11, 3, 15 + number, tzinfo=UTC))
+        exchange_messages(world, Person(row.id), Person(row.id, therapist.id))
+
+
+def exchange_messages(world: World, patient: Person, therapist: Person) -> None:
+    """A question of the patient's, which was opened and answered; the answer was not opened."""
+    question = send_message(
+        world.context,
+        world.tenant_id,
+        patient,
+        message_id=str(uuid4()),
+        subject="My shoulder",
+        text="May I swim?",
+    )
+    open_thread(world.context, world.tenant_id, therapist, question.id)
+    send_message(
+        world.context,
+        world.tenant_id,
+        therapist,
+        message_id=str(uuid4()),
+        thread_id=question.id,
+        text="Yes, gently.",
+    )
 
 
 def report_session(world: World, patient: str, started: datetime) -> str:

@@ -76,6 +76,38 @@ def test_the_health_systems_with_an_api_are_listed(record: World) -> None:
     assert [each["url"] for each in listed] == [facade_of(record)]
 
 
+# Messages ----------------------------------------------------------------------------------------
+
+
+def test_messages_are_communications_that_say_who_wrote_and_when_it_was_opened(
+    record: World, system: Reader
+) -> None:
+    found = system.found(f"Communication?patient={SAMUEL}")
+    question = next(each for each in found if "inResponseTo" not in each)
+    [answer] = [each for each in found if "inResponseTo" in each]
+    therapist = f"{record.sandbox.fhir_base}/Practitioner/terry-alvarez"
+    assert question["sender"] == {"reference": f"Patient/{SAMUEL}"}
+    assert question["recipient"] == [{"reference": therapist}]
+    assert question["payload"] == [{"contentString": "May I swim?"}]
+    assert question["received"] == question["meta"]["lastUpdated"]
+    assert answer["sender"] == {"reference": therapist}
+    assert answer["recipient"] == [{"reference": f"Patient/{SAMUEL}"}]
+    assert answer["topic"]["text"] == "My shoulder"
+    assert answer["inResponseTo"][0]["identifier"] == question["identifier"][0]
+    assert "received" not in answer
+    assert system.get(of(answer)).json() == answer
+    by_id = quote(f"{codes.MESSAGE_ID}|{answer['identifier'][0]['value']}")
+    assert system.found(f"Communication?identifier={by_id}") == [answer]
+    assert system.found(f"Communication?sender=Patient/{SAMUEL}") == [question]
+
+
+def test_a_patient_reads_only_the_own_messages(record: World) -> None:
+    own = patient_reader(record, ROSA)
+    found = own.found("Communication")
+    assert len(found) == 2
+    assert {each["subject"]["reference"] for each in found} == {f"Patient/{ROSA}"}
+
+
 # Reading -----------------------------------------------------------------------------------------
 
 
