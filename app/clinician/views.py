@@ -34,7 +34,7 @@ from app.store import PatientRow, PractitionerRow
 from fhir.client import FhirError
 from rtm.exercises import load_library
 from rtm.program import Dose, PrescribedExercise, Program
-from rtm.protocols import UnknownProtocol, draft_program, load_protocols
+from rtm.protocols import ProtocolLibrary, UnknownProtocol, draft_program, with_variants
 from smart_launch.errors import LaunchRefused
 
 clinician = Blueprint("clinician", __name__, url_prefix="/chart")
@@ -63,7 +63,7 @@ def chart() -> str:
 @requires("clinician")
 def choose_protocol() -> str:
     view = read_chart(current_context(), clinician_sign_in())
-    return render_template("clinician/protocols.html", chart=view, protocols=list(load_protocols()))
+    return render_template("clinician/protocols.html", chart=view, protocols=list(_protocols()))
 
 
 @clinician.route("/prescribe/<protocol_id>/<phase_id>", methods=["GET", "POST"])
@@ -92,7 +92,7 @@ def prescribe(protocol_id: str, phase_id: str) -> str | Response:
         draft=draft,
         form=form,
         library=load_library(),
-        protocol=load_protocols()[protocol_id],
+        protocol=_protocols()[protocol_id],
     ), 422 if form.errors else 200  # type: ignore[return-value]  # flask takes the pair
 
 
@@ -154,11 +154,15 @@ def start_episode() -> Response:
     return redirect(url_for("clinician.chart"))
 
 
+def _protocols() -> ProtocolLibrary:
+    return with_variants(current_context().settings.protocols_dir)
+
+
 def _draft(protocol_id: str, phase_id: str, today: date, side: str) -> Program:
     if side not in ("left", "right", "bilateral"):
         abort(400, "The side must be left, right or bilateral.")
     try:
-        protocol = load_protocols()[protocol_id]
+        protocol = _protocols()[protocol_id]
         phase = protocol.phase(phase_id)
     except UnknownProtocol as error:
         abort(404, str(error.args[0]))

@@ -15,7 +15,7 @@ Position = Literal["standing", "sitting", "supine", "prone", "side_lying", "quad
 DrawnView = Literal["frontal", "sagittal", "transverse"]
 CloseUp = Literal["head", "upper_body", "right_arm", "right_leg"]
 Work = Literal["passive", "assisted", "active", "isometric", "resisted"]
-WeightBearing = Literal["both_legs", "one_leg", "arms"]
+WeightBearing = Literal["both_legs", "one_leg", "knees", "arms"]
 PropKind = Literal["chair", "table", "table_edge", "wall", "step"]
 
 # The system of the library's own codes; the code of an exercise in it is its id.

@@ -31,9 +31,7 @@ def movements(exercise: Exercise) -> dict[str, Movement]:
         values = _values(exercise, angle)
         least, most = min(map(min, values)), max(map(max, values))
         moves = any(max(side) - min(side) > _MOVES_DEG for side in values)
-        found[angle] = Movement(
-            least, most, exercise.work.get(angle, "active" if moves else None)
-        )
+        found[angle] = Movement(least, most, exercise.work.get(angle, "active" if moves else None))
     return found
 
 

@@ -15,6 +15,7 @@ from rtm.protocols.definition import (
 )
 from rtm.protocols.library import InvalidProtocol, ProtocolLibrary, UnknownProtocol, load_protocols
 from rtm.protocols.prescribe import draft_program
+from rtm.protocols.variants import with_variants
 
 __all__ = [
     "Criterion",
@@ -33,4 +34,5 @@ __all__ = [
     "Variant",
     "draft_program",
     "load_protocols",
+    "with_variants",
 ]

@@ -27,9 +27,7 @@ def _problems(protocol: Protocol, exercises: ExerciseLibrary) -> Iterator[str]:
     yield from _forbidden_names(protocol, exercises)
     for phase in protocol.phases:
         unknown = [
-            line.exercise_id
-            for line in phase.exercises
-            if line.exercise_id not in exercises.by_id
+            line.exercise_id for line in phase.exercises if line.exercise_id not in exercises.by_id
         ]
         if unknown:
             yield f"phase {phase.id}: unknown exercise {unknown[0]}"

@@ -66,7 +66,8 @@ class MovementRule:
     | no_resisted | no weight, band or hand may resist it |
     | at_most, at_least | it must not go beyond `deg`, whoever moves it |
 
-    `no_weight_bearing` has as `subject` what must carry no weight: `legs`, `one_leg` or `arms`.
+    `no_weight_bearing` has as `subject` what must carry no weight: `legs`, `one_leg`, `knees` or
+    `arms`.
     """
 
     kind: RuleKind
@@ -138,15 +139,15 @@ class Source:
     """A published guideline. `read` is how much of it could be read when this was written.
 
     `section` is what the protocol rests on in it; `body` the society or author that answers for
-    it; `url` its DOI or address.
+    it; `url` its DOI or address. `year` is None where it carries no date.
     """
 
     title: str
     body: str
-    year: int
     citation: str
     section: str
     read: Reading
+    year: int | None = None
     url: str | None = None
 
 
@@ -203,7 +204,8 @@ class Protocol:
     def guideline(self) -> str:
         """The citation of the guideline, in one line."""
         source = self.sources[0]
-        return f"{source.title}. {source.body}, {source.year}. {source.citation}"
+        answers_for_it = f"{source.body}, {source.year}" if source.year else source.body
+        return f"{source.title}. {answers_for_it}. {source.citation}"
 
     def phase(self, phase_id: str) -> Phase:
         """Raises UnknownProtocol."""
@@ -231,7 +233,9 @@ class Protocol:
         clinician judges the other criteria of entry.
         """
         found = self.phases[0]
-        for phase in self.phases if weeks is not None else ():
+        if weeks is None:
+            return found
+        for phase in self.phases:
             gates = tuple(_time_gates(phase))
             if gates and all(gate.holds(weeks) for gate in gates):
                 found = phase

@@ -20,6 +20,7 @@ _LEFT = {
 _BEARS = {
     "legs": frozenset({"both_legs", "one_leg"}),
     "one_leg": frozenset({"one_leg"}),
+    "knees": frozenset({"knees"}),
     "arms": frozenset({"arms"}),
 }
 
@@ -59,9 +60,7 @@ def breaches_in(protocol: Protocol, phase: Phase, exercises: ExerciseLibrary) ->
     )
 
 
-def _limited(
-    done: dict[str, Movement], limits: tuple[MovementRule, ...]
-) -> dict[str, Movement]:
+def _limited(done: dict[str, Movement], limits: tuple[MovementRule, ...]) -> dict[str, Movement]:
     for limit in limits:
         before = done.get(limit.subject)
         if before is None or limit.deg is None:
