@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,7 @@ from rtm.protocols import Criterion, MovementRule, Phase, Precaution, Protocol, 
 from rtm.protocols.consistency import InvalidProtocol, check_protocol
 from rtm.protocols.heed import breaches, breaches_in
 from rtm.protocols.measures import TIMES, problem_of
+from rtm.protocols.page import with_table
 
 LIBRARY = load_library()
 PROTOCOLS = list(load_protocols())
@@ -234,3 +237,17 @@ def test_without_a_time_gate_the_first_phase_is_offered_however_long_it_has_been
     protocol = load_protocols()["low_back_pain"]
     assert not any(c.measure in TIMES for p in protocol.phases for c in p.entry_criteria)
     assert protocol.phase_at(60) == protocol.phases[0]
+
+
+PAGE = Path(__file__).parent.parent.parent.parent / "docs/clinical/protocols.md"
+
+
+def test_the_page_shows_the_protocols_as_they_are_and_a_second_reading_of_each() -> None:
+    page = PAGE.read_text("utf-8")
+    assert page == with_table(page, PROTOCOLS), "run `python -m rtm.protocols`"
+    assert set(re.findall(r"^### (\w+)$", page, re.M)) == CONDITIONS
+
+
+def test_a_page_without_its_marks_is_refused() -> None:
+    with pytest.raises(ValueError, match="lacks"):
+        with_table("# Protocols", PROTOCOLS)
