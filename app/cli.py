@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from app.config import Settings
     from app.context import Context
     from app.store import Tenant
+    from rtm.protocols import ProtocolLibrary
 
 
 class CliError(click.ClickException):
@@ -118,10 +119,8 @@ def exercises(as_json: bool) -> None:
 @main.command()
 @click.option("--json", "as_json", is_flag=True)
 def protocols(as_json: bool) -> None:
-    """List the condition protocols and their phases."""
-    from rtm.protocols import load_protocols
-
-    found = list(load_protocols())
+    """List the condition protocols, with this deployment's variants, and their phases."""
+    found = list(_protocols())
     if as_json:
         click.echo(json.dumps([asdict(protocol) for protocol in found], default=str))
         return
@@ -532,6 +531,7 @@ def serve(host: str, port: int) -> None:
     """Serve the application; with the embedded broker, background work runs in it too."""
     from app.server import serve as run
 
+    _protocols()
     run(_settings(), host, port)
 
 
@@ -724,6 +724,16 @@ def _database_errors() -> Iterator[None]:
     except SQLAlchemyError as error:
         kind = type(error).__name__
         raise CliFailure(f"the database failed ({kind}); is it up, and its URL right?") from None
+
+
+def _protocols() -> ProtocolLibrary:
+    """The shipped protocols and this deployment's variants. Raises CliError for a broken one."""
+    from rtm.protocols import InvalidProtocol, with_variants
+
+    try:
+        return with_variants(_settings().protocols_dir)
+    except InvalidProtocol as error:
+        raise CliError(str(error)) from None
 
 
 def _settings() -> Settings:

@@ -129,6 +129,11 @@ class Settings(BaseSettings):
         return self.edits_dir or self.data_dir / "edits"
 
     @property
+    def protocols_dir(self) -> Path:
+        """Surgeons' and clinics' variants of the protocols (`rtm.protocols.variants`)."""
+        return self.data_dir / "protocols"
+
+    @property
     def is_embedded(self) -> bool:
         """Whether background work runs inside the web process."""
         return self.broker_url.startswith("memory:")

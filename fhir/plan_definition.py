@@ -1,7 +1,8 @@
 """A protocol as PlanDefinition, back, and applied to one person ($apply).
 
-A phase is an action; within it each exercise is an action with its default dose, defined by the
-exercise's ActivityDefinition. A PlanDefinition holds all of its protocol.
+A phase is an action that starts and stops on conditions; within it each exercise is an action with
+its default dose, defined by the exercise's ActivityDefinition. The questionnaires are an action of
+their own. A PlanDefinition holds all of its protocol.
 """
 
 from __future__ import annotations
@@ -18,16 +19,28 @@ from fhir.codes import concept, fhir_id, identifier, own_name, quantity
 from fhir.goal import goal_target, read_goal_target
 from fhir.meaning import Unreadable, needed, own_identifier, reading
 from fhir.parties import Parties
+from fhir.plan_rules import (
+    conditions,
+    pain_extension,
+    precaution_extension,
+    read_conditions,
+    read_pain,
+    read_precautions,
+    read_rules,
+    rule_extension,
+)
+from fhir.questionnaire import questionnaire_url
 from fhir.servicerequest import dose_extension, read_dose, repeat
 from fhir.translation import texts, translated
 from rtm.exercises import Side
 from rtm.protocols import (
-    Criterion,
     GoalTemplate,
+    OutcomeSchedule,
     Phase,
-    Precaution,
     Protocol,
     ProtocolLine,
+    Source,
+    Variant,
     draft_program,
 )
 
@@ -45,16 +58,17 @@ def plan_url(protocol_id: str) -> str:
 
 
 def plan_definition(protocol: Protocol) -> Resource:
-    """The protocol; its guideline is a citation, its condition the focus of its use."""
+    """The protocol; its guidelines are citations, its condition the focus of its use."""
     return {
         "resourceType": "PlanDefinition",
         "id": fhir_id(protocol.id),
         "meta": codes.profile("protocol"),
         "language": "en",
         "extension": [
-            *(_precaution(precaution) for precaution in protocol.precautions),
+            pain_extension(protocol.pain),
+            *(precaution_extension(precaution) for precaution in protocol.precautions),
             *(
-                {"url": codes.RED_FLAG_EXTENSION, "valueString": flag}
+                {"url": codes.RED_FLAG_EXTENSION, **translated("valueString", flag)}
                 for flag in protocol.red_flags
             ),
         ],
@@ -73,10 +87,23 @@ def plan_definition(protocol: Protocol) -> Resource:
                 ),
             }
         ],
+        "usage": protocol.note,
+        **_variant(protocol.variant),
         "topic": [{"text": protocol.region}],
-        "relatedArtifact": [{"type": "citation", "citation": protocol.guideline}],
+        "relatedArtifact": [
+            *map(_source, protocol.sources),
+            *_education(protocol.education),
+            *(
+                [{"type": "derived-from", "resource": plan_url(protocol.variant.of)}]
+                if protocol.variant
+                else []
+            ),
+        ],
         "goal": [_goal(phase, goal) for phase in protocol.phases for goal in phase.goals],
-        "action": [_phase(phase) for phase in protocol.phases],
+        "action": [
+            *map(_phase, protocol.phases),
+            *([_outcomes(protocol.outcomes)] if protocol.outcomes else []),
+        ],
     }
 
 
@@ -104,17 +131,28 @@ def read_plan_definition(resource: Mapping[str, Any]) -> Protocol:
             region=resource["topic"][0]["text"],
             condition_code=focus["code"],
             condition_display=focus["display"],
-            guideline=needed(
-                (a["citation"] for a in resource["relatedArtifact"] if a["type"] == "citation"),
-                "its guideline",
+            sources=tuple(
+                _read_source(a) for a in resource["relatedArtifact"] if a["type"] == "citation"
             ),
-            precautions=tuple(
-                _read_precaution(e) for e in extensions if e["url"] == codes.PRECAUTION_EXTENSION
-            ),
+            note=resource["usage"],
+            pain=read_pain(extensions),
+            precautions=read_precautions(extensions),
             red_flags=tuple(
-                e["valueString"] for e in extensions if e["url"] == codes.RED_FLAG_EXTENSION
+                texts(e, "valueString") for e in extensions if e["url"] == codes.RED_FLAG_EXTENSION
             ),
-            phases=tuple(_read_phase(action, goals) for action in resource["action"]),
+            phases=tuple(
+                _read_phase(action, goals)
+                for action in resource["action"]
+                if action["id"] != _OUTCOMES
+            ),
+            outcomes=tuple(
+                asked
+                for action in resource["action"]
+                if action["id"] == _OUTCOMES
+                for asked in _read_outcomes(action)
+            ),
+            education=_read_education(resource["relatedArtifact"]),
+            variant=_read_variant(resource),
         )
 
 
@@ -148,21 +186,33 @@ def apply_plan(
     return proposed_careplan(program, parties, names)
 
 
+_OUTCOMES = "outcomes"
+
+
 def _phase(phase: Phase) -> dict[str, Any]:
-    return {
-        "id": phase.id,
-        "extension": [_criterion(criterion) for criterion in phase.exit_criteria],
-        **translated("title", phase.title),
+    found: dict[str, Any] = {"id": phase.id}
+    if phase.precautions:
+        found["extension"] = [precaution_extension(each) for each in phase.precautions]
+    found |= translated("title", phase.title)
+    if phase.education:
+        found["documentation"] = _education(phase.education)
+    return found | {
         "goalId": [_goal_id(phase, goal) for goal in phase.goals],
-        "timingDuration": quantity(phase.weeks, "weeks", "wk"),
-        "action": [
-            {
-                "extension": [dose_extension(line.dose)],
-                "timingTiming": {"repeat": repeat(line.dose)},
-                "definitionCanonical": activity_url(line.exercise_id),
-            }
-            for line in phase.exercises
+        "condition": [
+            *conditions("start", phase.entry_criteria),
+            *conditions("stop", phase.exit_criteria),
         ],
+        "timingDuration": quantity(phase.weeks, "weeks", "wk"),
+        "action": [_line(line) for line in phase.exercises],
+    }
+
+
+def _line(line: ProtocolLine) -> dict[str, Any]:
+    return {
+        "extension": [dose_extension(line.dose), *map(rule_extension, line.limits)],
+        **(translated("description", line.note) if line.note else {}),
+        "timingTiming": {"repeat": repeat(line.dose)},
+        "definitionCanonical": activity_url(line.exercise_id),
     }
 
 
@@ -175,16 +225,99 @@ def _read_phase(action: Mapping[str, Any], goals: Mapping[str, Mapping[str, Any]
             ProtocolLine(
                 exercise_of(line["definitionCanonical"]),
                 read_dose(line["extension"], line["timingTiming"]["repeat"]),
+                read_rules(line["extension"]),
+                texts(line, "description") if "description" in line else None,
             )
             for line in action["action"]
         ),
         goals=tuple(_read_goal(goals[goal_id]) for goal_id in action.get("goalId", ())),
-        exit_criteria=tuple(
-            _read_criterion(extension)
-            for extension in action.get("extension", ())
-            if extension["url"] == codes.CRITERION_EXTENSION
-        ),
+        entry_criteria=read_conditions("start", action),
+        exit_criteria=read_conditions("stop", action),
+        precautions=read_precautions(action.get("extension", ())),
+        education=_read_education(action.get("documentation", ())),
     )
+
+
+def _outcomes(outcomes: Sequence[OutcomeSchedule]) -> dict[str, Any]:
+    """The questionnaires, each from the start on every so many weeks."""
+    return {
+        "id": _OUTCOMES,
+        "title": "Questionnaires",
+        "action": [
+            {
+                "timingTiming": {
+                    "repeat": {"frequency": 1, "period": each.every_weeks, "periodUnit": "wk"}
+                },
+                "definitionCanonical": questionnaire_url(each.instrument_id),
+            }
+            for each in outcomes
+        ],
+    }
+
+
+def _read_outcomes(action: Mapping[str, Any]) -> tuple[OutcomeSchedule, ...]:
+    return tuple(
+        OutcomeSchedule(
+            own_name(asked["definitionCanonical"].rpartition("/")[2]),
+            int(asked["timingTiming"]["repeat"]["period"]),
+        )
+        for asked in action["action"]
+    )
+
+
+def _education(ids: Sequence[str]) -> list[dict[str, Any]]:
+    return [{"type": "documentation", "label": id_} for id_ in ids]
+
+
+def _read_education(artifacts: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    return tuple(each["label"] for each in artifacts if each["type"] == "documentation")
+
+
+def _source(source: Source) -> dict[str, Any]:
+    parts: list[dict[str, Any]] = [
+        {"url": "title", "valueString": source.title},
+        {"url": "body", "valueString": source.body},
+        {"url": "section", "valueString": source.section},
+        {"url": "read", "valueCode": source.read},
+    ]
+    if source.year is not None:
+        parts.append({"url": "year", "valueInteger": source.year})
+    found = {
+        "extension": [{"url": codes.GUIDELINE_EXTENSION, "extension": parts}],
+        "type": "citation",
+        "citation": source.citation,
+    }
+    return found | ({"url": source.url} if source.url else {})
+
+
+def _read_source(artifact: Mapping[str, Any]) -> Source:
+    extension = needed(
+        (e for e in artifact["extension"] if e["url"] == codes.GUIDELINE_EXTENSION), "its source"
+    )
+    parts = {part["url"]: part for part in extension["extension"]}
+    return Source(
+        title=parts["title"]["valueString"],
+        body=parts["body"]["valueString"],
+        citation=artifact["citation"],
+        section=parts["section"]["valueString"],
+        read=parts["read"]["valueCode"],
+        year=parts["year"]["valueInteger"] if "year" in parts else None,
+        url=artifact.get("url"),
+    )
+
+
+def _variant(variant: Variant | None) -> dict[str, Any]:
+    if variant is None:
+        return {}
+    return {"author": [{"name": variant.author}], "purpose": variant.reason}
+
+
+def _read_variant(resource: Mapping[str, Any]) -> Variant | None:
+    for artifact in resource["relatedArtifact"]:
+        if artifact["type"] == "derived-from":
+            of = own_name(artifact["resource"].rpartition("/")[2])
+            return Variant(of, resource["author"][0]["name"], resource["purpose"])
+    return None
 
 
 def _goal_id(phase: Phase, goal: GoalTemplate) -> str:
@@ -215,51 +348,4 @@ def _read_goal(goal: Mapping[str, Any]) -> GoalTemplate:
         value=value,
         unit=unit,
         due_weeks=int(target["due"]["value"]),
-    )
-
-
-def _criterion(criterion: Criterion) -> dict[str, Any]:
-    return {
-        "url": codes.CRITERION_EXTENSION,
-        "extension": [
-            {"url": "measure", "valueCode": criterion.measure},
-            {"url": "comparison", "valueCode": criterion.comparison},
-            {"url": "value", "valueDecimal": criterion.value},
-            {"url": "unit", "valueCode": criterion.unit},
-        ],
-    }
-
-
-def _read_criterion(extension: Mapping[str, Any]) -> Criterion:
-    parts = {part["url"]: part for part in extension["extension"]}
-    return Criterion(
-        measure=parts["measure"]["valueCode"],
-        comparison=parts["comparison"]["valueCode"],
-        value=parts["value"]["valueDecimal"],
-        unit=parts["unit"]["valueCode"],
-    )
-
-
-def _precaution(precaution: Precaution) -> dict[str, Any]:
-    return {
-        "url": codes.PRECAUTION_EXTENSION,
-        "extension": [
-            {"url": "text", **translated("valueString", precaution.text)},
-            *(
-                {"url": "forbids", "valueCanonical": activity_url(exercise_id)}
-                for exercise_id in precaution.forbids
-            ),
-        ],
-    }
-
-
-def _read_precaution(extension: Mapping[str, Any]) -> Precaution:
-    parts = extension["extension"]
-    return Precaution(
-        text=needed(
-            (texts(part, "valueString") for part in parts if part["url"] == "text"), "its text"
-        ),
-        forbids=tuple(
-            exercise_of(part["valueCanonical"]) for part in parts if part["url"] == "forbids"
-        ),
     )

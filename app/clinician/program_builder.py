@@ -13,9 +13,9 @@ from app.clinician.program_forms import ProgramForm, weekdays_text
 from rtm.exercises import Exercise, load_library
 from rtm.exercises.difficulty import Difficulty, difficulty
 from rtm.program import Dose, PrescribedExercise, Program
-from rtm.protocols import load_protocols
+from rtm.protocols import Phase, Precaution, Protocol, ProtocolLibrary
 from rtm.protocols.default_dose import default_dose
-from rtm.protocols.definition import Protocol
+from rtm.protocols.heed import breaches
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,29 @@ class Beginning:
     protocol: Protocol | None
 
     @classmethod
-    def of(cls, draft: Program) -> Beginning:
-        return cls(draft, load_protocols().by_id.get(draft.protocol_id))
+    def of(cls, draft: Program, protocols: ProtocolLibrary) -> Beginning:
+        return cls(draft, protocols.by_id.get(draft.protocol_id))
+
+    @property
+    def phase(self) -> Phase | None:
+        phases = self.protocol.phases if self.protocol else ()
+        return next((phase for phase in phases if phase.id == self.draft.phase_id), None)
+
+    @property
+    def precautions(self) -> tuple[Precaution, ...]:
+        if self.protocol is None:
+            return ()
+        return self.protocol.precautions_in(self.phase) if self.phase else self.protocol.precautions
 
     def cautions(self, exercise_id: str) -> tuple[str, ...]:
-        """What the protocol's precautions hold against an exercise."""
-        precautions = self.protocol.precautions if self.protocol else ()
-        return tuple(item.text["en"] for item in precautions if exercise_id in item.forbids)
+        """What the precautions hold against an exercise, done within the phase's own limits."""
+        exercise = load_library().by_id.get(exercise_id)
+        if exercise is None:
+            return ()
+        lines = self.phase.exercises if self.phase else ()
+        limits = next((line.limits for line in lines if line.exercise_id == exercise_id), ())
+        found = {breach.precaution_id for breach in breaches(exercise, self.precautions, limits)}
+        return tuple(item.text["en"] for item in self.precautions if item.id in found)
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ from app.patient.pages import today_line
 from app.prescribing import again, current_program, sign, whereabouts
 from app.sign_in import current_context, requires
 from rtm.program import Program
-from rtm.protocols import UnknownProtocol, draft_program, load_protocols
+from rtm.protocols import ProtocolLibrary, UnknownProtocol, draft_program, with_variants
 
 programs = Blueprint("programs", __name__, url_prefix="/chart")
 programs.before_request(hold_to_the_chart_shown)
@@ -56,7 +56,7 @@ def choose() -> str:
     return render_template(
         "clinician/protocols.html",
         chart=view,
-        protocols=list(load_protocols()),
+        protocols=list(_protocols()),
         templates=templates,
         practitioner_id=practitioner_of(sign_in),
     )
@@ -70,7 +70,7 @@ def from_protocol(protocol_id: str, phase_id: str) -> ResponseReturnValue:
     if side not in ("left", "right", "bilateral"):
         abort(400, "The side must be left, right or bilateral.")
     try:
-        protocol = load_protocols()[protocol_id]
+        protocol = _protocols()[protocol_id]
         phase = protocol.phase(phase_id)
     except UnknownProtocol as error:
         abort(404, str(error.args[0]))
@@ -85,7 +85,7 @@ def from_current() -> ResponseReturnValue:
     view = read_chart(current_context(), clinician_sign_in())
     if view.program is None:
         abort(404, "No program has been signed for this patient.")
-    return _build(Beginning.of(again(view.program, view.today)))
+    return _build(Beginning.of(again(view.program, view.today), _protocols()))
 
 
 @programs.route("/prescribe/saved/<int:template_id>", methods=["GET", "POST"])
@@ -97,7 +97,7 @@ def from_template(template_id: int) -> ResponseReturnValue:
         template = saved_template(db, template_id)
     if template is None:
         abort(404, "This template is not there any more.")
-    return _build(Beginning.of(again(template, today)))
+    return _build(Beginning.of(again(template, today), _protocols()))
 
 
 @programs.post("/prescribe/saved/<int:template_id>/retire")
@@ -141,6 +141,11 @@ def versions() -> str:
     with context.database.begin(sign_in.tenant_id) as db:
         found = read_versions(db, patient_of(sign_in), view.local_now.tzinfo)
     return render_template("clinician/program_versions.html", chart=view, versions=found)
+
+
+def _protocols() -> ProtocolLibrary:
+    """Those that ship, and the variants of this deployment."""
+    return with_variants(current_context().settings.protocols_dir)
 
 
 def _build(beginning: Beginning) -> ResponseReturnValue:

@@ -48,22 +48,67 @@ def extensions() -> list[Resource]:
         ),
         _extension(
             "phase-criterion",
-            "What must hold to leave a phase",
-            "A measure against a value; the measure is a code of the session measures.",
-            ["PlanDefinition.action"],
+            "What must hold to enter or leave a phase",
+            "A measure against a value; the measure is a code of the session measures. Where it is "
+            "of one exercise or one outcome measure, that is named.",
+            ["PlanDefinition.action.condition"],
             [
                 _part("measure", "code", 1, "1"),
                 _part("comparison", "code", 1, "1"),
                 _part("value", "decimal", 1, "1"),
                 _part("unit", "code", 1, "1"),
+                _part("exercise", "canonical", 0, "1"),
+                _part("instrument", "code", 0, "1"),
+            ],
+        ),
+        _extension(
+            "movement-rule",
+            "What must not be done with a movement",
+            "`no_movement`, `passive_only`, `no_active`, `no_resisted`, `at_most` or `at_least` so "
+            "many degrees of an angle; `no_weight_bearing` of legs, one_leg, knees or arms.",
+            ["Extension", "PlanDefinition.action"],
+            [
+                _part("kind", "code", 1, "1"),
+                _part("subject", "code", 1, "1"),
+                _part("deg", "decimal", 0, "1"),
+            ],
+        ),
+        _extension(
+            "pain-bounds",
+            "Bounds of pain, 0 to 10",
+            "Above `limit` nothing progresses; a rise of `jump`, or `severe`, is a call.",
+            ["PlanDefinition"],
+            [
+                _part("limit", "integer", 1, "1"),
+                _part("jump", "integer", 1, "1"),
+                _part("severe", "integer", 1, "1"),
+            ],
+        ),
+        _extension(
+            "guideline-source",
+            "Guideline that a protocol rests on",
+            "Its title, who answers for it, what of it is used, and how much of it could be read: "
+            "`full_text`, `excerpt`, `abstract` or `recalled`.",
+            ["PlanDefinition.relatedArtifact", "RelatedArtifact"],
+            [
+                _part("title", "string", 1, "1"),
+                _part("body", "string", 1, "1"),
+                _part("section", "string", 1, "1"),
+                _part("read", "code", 1, "1"),
+                _part("year", "integer", 0, "1"),
             ],
         ),
         _extension(
             "precaution",
-            "Precaution of a protocol",
-            "What to heed, and the exercises that it rules out.",
-            ["PlanDefinition"],
-            [_part("text", "string", 1, "1"), _part("forbids", "canonical", 0, "*")],
+            "Precaution of a protocol or of a phase",
+            "What to heed, and the exercises that it rules out; the movements that it rules out "
+            "are `movement-rule` extensions within it.",
+            ["PlanDefinition", "PlanDefinition.action"],
+            [
+                _part("id", "code", 1, "1"),
+                _part("text", "string", 1, "1"),
+                _part("forbids", "canonical", 0, "*"),
+            ],
         ),
         _extension(
             "instrument-scoring",

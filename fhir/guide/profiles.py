@@ -269,9 +269,11 @@ def profiles() -> list[Resource]:
         profile(
             "protocol",
             "PlanDefinition",
-            "A condition's protocol: phases as actions, and in each its exercises with their dose.",
+            "A condition's protocol: phases as actions with the conditions on which they start and "
+            "stop, in each its exercises with their dose, and when to ask which questionnaire.",
             [
-                *extension_slicing("PlanDefinition", 1),
+                *extension_slicing("PlanDefinition", 2),
+                extension_slice("PlanDefinition", "pain-bounds", 1, "1"),
                 extension_slice("PlanDefinition", "precaution", 0, "*"),
                 extension_slice("PlanDefinition", "red-flag", 1, "*"),
                 element("PlanDefinition.url", least=1),

@@ -42,6 +42,9 @@ _MEASURES = {
     "outcome_score": "Score of a patient-reported outcome measure.",
     "pain_severity": "Pain severity, 0 to 10, as a goal or criterion.",
     "time_since_surgery": "Weeks since surgery, as a criterion.",
+    "time_since_onset": "Weeks since the injury or the first pain, as a criterion.",
+    "time_in_phase": "Weeks since the phase of a protocol began, as a criterion.",
+    "repetitions_in_30_s": "Most full repetitions of an exercise within 30 seconds.",
 }
 
 
@@ -78,7 +81,9 @@ def measures() -> dict[str, str]:
     angles = {e.primary_angle.name for e in load_library() if e.primary_angle}
     phases = [phase for protocol in load_protocols() for phase in protocol.phases]
     angles |= {goal.measure for phase in phases for goal in phase.goals}
-    angles |= {criterion.measure for phase in phases for criterion in phase.exit_criteria}
+    for phase in phases:
+        criteria = (*phase.entry_criteria, *phase.exit_criteria)
+        angles |= {criterion.measure for criterion in criteria}
     found = dict(_MEASURES)
     for number in range(1, MOST_ATTEMPTS + 1):
         found[f"attempt_{number}"] = f"Attempt {number} of a range of motion test."

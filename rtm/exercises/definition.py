@@ -14,6 +14,8 @@ Moment = Literal["rest", "peak", "during", "change"]
 Position = Literal["standing", "sitting", "supine", "prone", "side_lying", "quadruped"]
 DrawnView = Literal["frontal", "sagittal", "transverse"]
 CloseUp = Literal["head", "upper_body", "right_arm", "right_leg"]
+Work = Literal["passive", "assisted", "active", "isometric", "resisted"]
+WeightBearing = Literal["both_legs", "one_leg", "knees", "arms"]
 PropKind = Literal["chair", "table", "table_edge", "wall", "step"]
 
 # The system of the library's own codes; the code of an exercise in it is its id.
@@ -153,6 +155,8 @@ class Demonstration:
 class Exercise:
     """One exercise. Texts are keyed by language (`en`, `es`).
 
+    `weight_bearing` is what carries the body's weight; `work` what moves a joint where it is not
+    simply active, by angle as `rtm.exercises.figure` names them (`rtm.exercises.movement`).
     `primary_angle`, `phases`, `tempo`, `requirements` and `faults` are present only where
     `measurement` is `camera`. `progressions` and `regressions` are ids of harder and easier
     exercises of the same region or of one of `further_regions`.
@@ -165,6 +169,8 @@ class Exercise:
     position: Position
     equipment: dict[str, tuple[str, ...]]
     laterality: Laterality
+    weight_bearing: tuple[WeightBearing, ...]
+    work: dict[str, Work]
     measurement: Measurement
     measurement_note: str | None
     camera_view: CameraView | None

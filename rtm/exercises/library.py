@@ -100,6 +100,8 @@ def _exercise(document: dict[str, Any]) -> Exercise:
         position=document["position"],
         equipment=_texts(document.get("equipment", {"en": [], "es": []})),
         laterality=document["laterality"],
+        weight_bearing=tuple(document["weight_bearing"]),
+        work=document.get("work", {}),
         measurement=document["measurement"],
         measurement_note=document.get("measurement_note"),
         camera_view=camera.get("view"),

@@ -14,22 +14,19 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from rtm.exercises import ExerciseLibrary, load_library
-from rtm.program import EVERY_DAY, Dose
-from rtm.protocols.definition import (
-    Criterion,
-    GoalTemplate,
-    Phase,
-    Precaution,
-    Protocol,
-    ProtocolLine,
-    UnknownProtocol,
-)
+from rtm.program import InvalidDose
+from rtm.protocols.consistency import InvalidProtocol, check_protocol
+from rtm.protocols.definition import Protocol, UnknownProtocol, Variant
+from rtm.protocols.reading import protocol_from
 
-__all__ = ["InvalidProtocol", "ProtocolLibrary", "UnknownProtocol", "load_protocols"]
-
-
-class InvalidProtocol(ValueError):
-    """A protocol breaks the schema, names an unknown exercise, or prescribes what it forbids."""
+__all__ = [
+    "InvalidProtocol",
+    "ProtocolLibrary",
+    "UnknownProtocol",
+    "load_protocols",
+    "read_document",
+    "read_protocols",
+]
 
 
 @dataclass(frozen=True)
@@ -58,74 +55,43 @@ def load_protocols() -> ProtocolLibrary:
     return read_protocols(files(__package__), load_library())
 
 
+def shipped_document(protocol_id: str) -> dict[str, Any]:
+    """The YAML of a shipped protocol. Raises UnknownProtocol."""
+    load_protocols()[protocol_id]
+    text = files(__package__).joinpath(f"{protocol_id}.yaml").read_text("utf-8")
+    loaded: dict[str, Any] = yaml.safe_load(text)
+    return loaded
+
+
 def read_protocols(folder: Traversable, exercises: ExerciseLibrary) -> ProtocolLibrary:
     """Every `*.yaml` of `folder`, checked against `exercises`. Raises InvalidProtocol."""
-    schema = json.loads(files(__package__).joinpath("schema.json").read_text("utf-8"))
-    validator = Draft202012Validator(schema)
     by_id: dict[str, Protocol] = {}
     for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if not file.name.endswith(".yaml"):
             continue
         document = yaml.safe_load(file.read_text("utf-8"))
-        for error in validator.iter_errors(document):
-            raise InvalidProtocol(f"{file.name}: {error.json_path}: {error.message}")
-        if file.name != f"{document['id']}.yaml":
-            raise InvalidProtocol(f"{file.name}: holds the id {document['id']!r}")
-        protocol = _protocol(document)
-        _check(file.name, protocol, exercises)
+        protocol = read_document(file.name, document, exercises)
+        if file.name != f"{protocol.id}.yaml":
+            raise InvalidProtocol(f"{file.name}: holds the id {protocol.id!r}")
         by_id[protocol.id] = protocol
     return ProtocolLibrary(by_id)
 
 
-def _check(name: str, protocol: Protocol, exercises: ExerciseLibrary) -> None:
-    forbidden = {exercise for item in protocol.precautions for exercise in item.forbids}
-    for exercise_id in forbidden - set(exercises.by_id):
-        raise InvalidProtocol(f"{name}: forbids the unknown exercise {exercise_id}")
-    for phase in protocol.phases:
-        for line in phase.exercises:
-            if line.exercise_id not in exercises.by_id:
-                raise InvalidProtocol(f"{name}: unknown exercise {line.exercise_id}")
-            if line.exercise_id in forbidden:
-                raise InvalidProtocol(
-                    f"{name}: phase {phase.id} prescribes {line.exercise_id}, which it forbids"
-                )
+def read_document(
+    file: str, document: Any, exercises: ExerciseLibrary, variant: Variant | None = None
+) -> Protocol:
+    """One protocol, checked; `file` names it in errors. Raises InvalidProtocol."""
+    for error in _validator().iter_errors(document):
+        raise InvalidProtocol(f"{file}: {error.json_path}: {error.message}")
+    try:
+        protocol = protocol_from(document, variant)
+    except InvalidDose as error:
+        raise InvalidProtocol(f"{file}: {error}") from None
+    check_protocol(file, protocol, exercises)
+    return protocol
 
 
-def _protocol(document: dict[str, Any]) -> Protocol:
-    return Protocol(
-        id=document["id"],
-        title=document["title"],
-        region=document["region"],
-        condition_code=document["condition"]["code"],
-        condition_display=document["condition"]["display"],
-        guideline=document["guideline"],
-        precautions=tuple(
-            Precaution(item["text"], tuple(item.get("forbids", ())))
-            for item in document.get("precautions", ())
-        ),
-        red_flags=tuple(document["red_flags"]),
-        phases=tuple(_phase(item) for item in document["phases"]),
-    )
-
-
-def _phase(document: dict[str, Any]) -> Phase:
-    return Phase(
-        id=document["id"],
-        title=document["title"],
-        weeks=document["weeks"],
-        exercises=tuple(
-            ProtocolLine(
-                item["exercise"],
-                Dose(
-                    sets=item["sets"],
-                    repetitions=item["repetitions"],
-                    hold_s=float(item.get("hold_s", 0)),
-                    times_per_day=item.get("times_per_day", 1),
-                    weekdays=frozenset(item["weekdays"]) if "weekdays" in item else EVERY_DAY,
-                ),
-            )
-            for item in document["exercises"]
-        ),
-        goals=tuple(GoalTemplate(**item) for item in document["goals"]),
-        exit_criteria=tuple(Criterion(**item) for item in document["exit_criteria"]),
-    )
+@cache
+def _validator() -> Draft202012Validator:
+    schema = json.loads(files(__package__).joinpath("schema.json").read_text("utf-8"))
+    return Draft202012Validator(schema)

@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Literal
 
 from rtm.exercises import Side, load_library
 from rtm.program import Goal, PrescribedExercise, Program
 from rtm.protocols.definition import Phase, Protocol
 
 
-def draft_program(protocol: Protocol, phase: Phase, *, id: str, start: date, side: Side) -> Program:
-    """The phase's default doses from `start`; `side` is that of every unilateral exercise."""
+def draft_program(
+    protocol: Protocol,
+    phase: Phase,
+    *,
+    id: str,
+    start: date,
+    side: Side,
+    language: Literal["en", "es"] = "en",
+) -> Program:
+    """The phase's default doses from `start`; `side` is that of every unilateral exercise.
+
+    `language` is the patient's: the notes of the lines are written in it.
+    """
     library = load_library()
     lines = [
         PrescribedExercise(
             exercise_id=line.exercise_id,
             side="bilateral" if library[line.exercise_id].laterality == "bilateral" else side,
             dose=line.dose,
+            note=line.note[language] if line.note else "",
         )
         for line in phase.exercises
     ]

@@ -97,7 +97,7 @@ def test_no_protocol_prescribes_what_it_forbids() -> None:
     ("good", "bad", "message"),
     [
         ("exercise: quad_set", "exercise: moonwalk", "unknown exercise moonwalk"),
-        ("forbids: [squat]", "forbids: [quad_set]", "which it forbids"),
+        ("forbids: [squat, split_squat]", "forbids: [quad_set]", "no_deep_squat forbids: it is"),
         ("weeks: 2", "weeks: 0", "weeks"),
     ],
 )
