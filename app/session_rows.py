@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import date
 from zoneinfo import ZoneInfo
 
-from app.sessions import stored_session
+from app.sessions import row_feedback, stored_session
 from app.store import SessionRow
 from rtm.exercises import load_library
+from rtm.feedback import MOST_EFFORT, Feedback, load_scales
+from rtm.safety import load_safety
 
 _STATES = {"received": ("Measuring", "wait"), "refused": ("Not measured", "bad")}
 _NOT_MEASURED = "–"
@@ -28,6 +30,11 @@ class SessionLine:
     pain_after: int
     state: str
     tone: str
+    feedback: Feedback
+
+    @property
+    def answers(self) -> str:
+        return ", ".join(f"{name} {value}" for name, value in feedback_texts(self.feedback))
 
     @property
     def rom(self) -> str:
@@ -60,4 +67,19 @@ def session_line(row: SessionRow, zone: ZoneInfo, language: str = "en") -> Sessi
         pain_after=row.pain_after,
         state=state,
         tone=tone,
+        feedback=row_feedback(row),
     )
+
+
+def feedback_texts(feedback: Feedback) -> tuple[tuple[str, str], ...]:
+    """Each answer that was given, but for the note, with its name; for the clinician."""
+    found = []
+    if feedback.effort is not None:
+        found.append(("effort", f"{feedback.effort} of {MOST_EFFORT}"))
+    if feedback.difficulty is not None:
+        found.append(("difficulty", load_scales().difficulty_text(feedback.difficulty).lower()))
+    if feedback.stopped_reason is not None:
+        reason = load_safety().stop_reason(feedback.stopped_reason)
+        words = reason.text["en"].lower() if reason else feedback.stopped_reason
+        found.append(("stopped", words))
+    return tuple(found)

@@ -19,7 +19,9 @@ from app.recording_store import StoredRecording, store_recording
 from app.rtm_book import record_monitored_day
 from app.store import PatientRow, ProgramRow, SessionRow, from_document, to_document
 from rtm.exercises import load_library
+from rtm.feedback import NO_FEEDBACK, Feedback
 from rtm.program import PrescribedExercise, Program
+from rtm.safety import load_safety
 from rtm.session import ExerciseResult, Pain
 from rtm.session import Session as ExerciseSession
 from vision.series_files import SERIES_SUFFIXES
@@ -48,6 +50,7 @@ class SessionReport:
     pain: Pain
     repetitions_reported: int | None = None
     duration_reported_s: float | None = None
+    feedback: Feedback = NO_FEEDBACK
 
 
 def accept_recording(
@@ -88,10 +91,14 @@ def accept_manual_log(
     """Stores a session that the patient reports without a recording; final at once.
 
     Raises:
-        SessionRefused: as `accept_recording`, or no repetitions or duration given.
+        SessionRefused: as `accept_recording`, or no repetitions or duration given; none at all
+            may be reported where it says why it was stopped.
     """
     _check(context, report)
-    if not report.repetitions_reported or report.duration_reported_s is None:
+    some = report.repetitions_reported or (
+        report.repetitions_reported == 0 and report.feedback.stopped_reason
+    )
+    if not some or report.duration_reported_s is None:
         raise SessionRefused("Please tell us how many repetitions you did and for how long.")
     with context.database.begin(tenant_id) as db:
         program_row, line = _prescribed(db, patient_id, report.exercise_id)
@@ -125,6 +132,7 @@ def conclude(
         pain=Pain(row.pain_before, row.pain_after),
         result=result,
         repetitions_reported=row.repetitions_reported,
+        feedback=row_feedback(row),
     )
     row.document = to_document(session)
     row.status = "scored"
@@ -139,6 +147,11 @@ def conclude(
     )
     queue_notices(db, kind="session", subject=row.id, patient_id=row.patient_id, now=now)
     record_monitored_day(db, patient, session, received_at=row.received_at, now=now)
+
+
+def row_feedback(row: SessionRow) -> Feedback:
+    """What the patient said, as accepted with the session."""
+    return Feedback(row.effort, row.difficulty, row.note, row.stopped_reason)  # type: ignore[arg-type]  # written from a Feedback
 
 
 def stored_session(row: SessionRow) -> ExerciseSession | None:
@@ -158,6 +171,10 @@ def _check(context: Context, report: SessionReport) -> None:
         raise SessionRefused("The session id must be a UUID in lower case.")
     if report.exercise_id not in load_library().by_id:
         raise SessionRefused(f"There is no exercise called “{report.exercise_id}”.")
+    reason = report.feedback.stopped_reason
+    if reason is not None and load_safety().stop_reason(reason) is None:
+        known = ", ".join(one.id for one in load_safety().stop_reasons)
+        raise SessionRefused(f"The reason to stop must be one of: {known}.")
     if report.started_at > context.now() + _CLOCK_TOLERANCE:
         raise SessionRefused("This session starts in the future. Please check your device's clock.")
 
@@ -199,6 +216,10 @@ def _row(
         pain_after=report.pain.after,
         repetitions_reported=report.repetitions_reported,
         duration_reported_s=report.duration_reported_s,
+        effort=report.feedback.effort,
+        difficulty=report.feedback.difficulty,
+        note=report.feedback.note,
+        stopped_reason=report.feedback.stopped_reason,
         status="received",
     )
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 
 from flask import abort
+from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, IntegerField, RadioField
+from wtforms import HiddenField, IntegerField, RadioField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, NumberRange, Optional
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
+
+from rtm.feedback import LONGEST_NOTE, load_scales
 
 _SCALE = [SelectChoice(str(value)) for value in range(11)]
 
@@ -32,6 +35,16 @@ class SessionForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
     )
     repetitions = IntegerField("How many did you do?", validators=[Optional(), NumberRange(1, 500)])
     minutes = IntegerField("For how many minutes?", validators=[Optional(), NumberRange(1, 240)])
+    effort = RadioField(choices=_SCALE, coerce=int, validators=[Optional()])
+    difficulty = RadioField(
+        choices=[SelectChoice(one.id, one.text["en"]) for one in load_scales().difficulties],
+        validators=[Optional()],
+    )
+    note = TextAreaField(
+        validators=[Length(max=LONGEST_NOTE, message=_l("Your note is too long. Please cut it."))],
+        # A browser counts the end of a line as one character, and sends two.
+        filters=[lambda note: note and note.replace("\r\n", "\n")],
+    )
 
 
 class RangeForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types

@@ -19,10 +19,13 @@ from flask.typing import ResponseReturnValue
 from app.jobs.queue import current_jobs
 from app.live_sessions import PieceConflict, PiecesMissing, finish, keep_piece
 from app.patient.coach import coach_page
+from app.patient.feedback import feedback_of
 from app.patient.forms import started_at
 from app.patient.pages import read_today
 from app.sessions import SessionConflict, SessionRefused, SessionReport
 from app.sign_in import SignIn, current_context, requires, signed_in
+from rtm.feedback import load_scales
+from rtm.safety import load_safety
 from rtm.session import Pain
 
 live_portal = Blueprint("live_portal", __name__, url_prefix="/portal")
@@ -43,6 +46,8 @@ def live(exercise_id: str) -> Response:
             "portal/live.html",
             line=line,
             coach=coach_page(line, session_id, _addresses(session_id)),
+            scales=load_scales(),
+            safety=load_safety(),
         )
     )
     response.headers["Permissions-Policy"] = "camera=(self)"
@@ -93,6 +98,7 @@ def _report(session_id: str, document: Any) -> tuple[SessionReport, int]:
             started_at=started_at(str(document["started_at"]), current_context().now()),
             pain=Pain(int(document["pain_before"]), int(document["pain_after"])),
             repetitions_reported=int(document["counted"]),
+            feedback=feedback_of(document),
         ), int(document["pieces"])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise SessionRefused(f"The session's report is not complete: {error}.") from None

@@ -18,6 +18,7 @@ from werkzeug.wrappers import Response
 
 from app.error_pages import error_page
 from app.jobs.queue import current_jobs
+from app.patient.feedback import feedback_of
 from app.patient.forms import SessionForm, started_at
 from app.patient.pages import read_result, read_today
 from app.sessions import (
@@ -28,6 +29,7 @@ from app.sessions import (
     accept_recording,
 )
 from app.sign_in import SignIn, current_context, requires, signed_in
+from rtm.feedback import load_scales
 from rtm.session import Pain
 
 portal = Blueprint("portal", __name__, url_prefix="/portal")
@@ -61,6 +63,7 @@ def exercise(exercise_id: str) -> str:
         page=page,
         line=line,
         form=form,
+        scales=load_scales(),
         max_upload_bytes=context.settings.max_upload_bytes,
     )
 
@@ -80,6 +83,7 @@ def send_session(exercise_id: str) -> ResponseReturnValue:
         pain=Pain(form.pain_before.data, form.pain_after.data),
         repetitions_reported=form.repetitions.data,
         duration_reported_s=None if form.minutes.data is None else form.minutes.data * 60.0,
+        feedback=feedback_of(form.data),
     )
     upload = request.files.get("recording")
     assert sign_in.patient_id is not None, "a patient's sign-in always names one"
@@ -113,7 +117,7 @@ def result(session_id: str) -> str:
     page = read_result(current_context(), _sign_in(), session_id)
     if page is None:
         abort(404, "There is no such session.")
-    return render_template("portal/result.html", page=page)
+    return render_template("portal/result.html", page=page, scales=load_scales())
 
 
 @portal.get("/sessions/<session_id>/status.json")

@@ -46,11 +46,19 @@ from app.store.patient_month import (
 )
 from app.store.people import PatientRow, PractitionerRow
 from app.store.range import RangeTestRow
+from app.store.safety import (
+    AlertAcknowledgementRow,
+    AlertRow,
+    SafetyFactIsFinal,
+    SafetyScreenRow,
+)
 from app.store.tenant import Tenant, tenant_by_iss
 
 __all__ = [
     "ALL_TENANTS",
     "LONGEST_ENTRY",
+    "AlertAcknowledgementRow",
+    "AlertRow",
     "Base",
     "BulkExportRow",
     "ChargeApprovalRow",
@@ -82,6 +90,8 @@ __all__ = [
     "PractitionerRow",
     "ProgramRow",
     "RangeTestRow",
+    "SafetyFactIsFinal",
+    "SafetyScreenRow",
     "SessionRow",
     "SignInRow",
     "SubscriptionNoticeRow",
