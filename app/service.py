@@ -18,6 +18,7 @@ from app.api.openapi import api
 from app.assets import ViteAssets
 from app.billing_office.claim_views import office_claims
 from app.billing_office.views import office
+from app.clinician.alert_views import chart_alerts
 from app.clinician.time_views import chart_time
 from app.clinician.views import clinician
 from app.config import Settings
@@ -32,6 +33,7 @@ from app.languages import translate_pages
 from app.operations.views import operations
 from app.patient.live_views import live_portal
 from app.patient.range_views import range_portal
+from app.patient.safety_views import safety_portal
 from app.patient.views import portal
 from app.sign_in import SignIn, host_bound, load_sign_in
 
@@ -63,9 +65,11 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
         ehr_colours,
         clinician,
         chart_time,
+        chart_alerts,
         portal,
         live_portal,
         range_portal,
+        safety_portal,
         office,
         office_claims,
         operations,

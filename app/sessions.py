@@ -12,11 +12,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import __version__
+from app.alerts import alerts_of, blocking_alert
 from app.context import Context
 from app.notices import queue_notices
 from app.outbox import enqueue
 from app.recording_store import StoredRecording, store_recording
 from app.rtm_book import record_monitored_day
+from app.safety import watch_session
 from app.store import PatientRow, ProgramRow, SessionRow, from_document, to_document
 from rtm.exercises import load_library
 from rtm.feedback import NO_FEEDBACK, Feedback
@@ -34,6 +36,10 @@ _SESSION_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a
 
 class SessionRefused(ValueError):
     """The upload can't be a session of this patient; the message says why, in plain words."""
+
+
+class SessionHeld(SessionRefused):
+    """A safety answer says to stop, and the care team has not cleared it: no new session."""
 
 
 class SessionConflict(SessionRefused):
@@ -69,6 +75,7 @@ def accept_recording(
     Raises:
         SessionRefused: unknown file type, an exercise not in the program, a date in the
             future, an id that is not a UUID.
+        SessionHeld: it began after a safety answer that says to stop.
         SessionConflict: the id was used for another recording.
     """
     suffix = "." + file_name.rpartition(".")[2].lower()
@@ -78,6 +85,8 @@ def accept_recording(
     _check(context, report)
     with context.database.begin(tenant_id) as db:
         program_row, line = _prescribed(db, patient_id, report.exercise_id)
+        if db.get(SessionRow, report.session_id) is None:
+            _hold(db, patient_id, report)
     stored = store_recording(context.settings.recordings_dir, tenant_id, suffix, stream)
     source = "video" if suffix in VIDEO_SUFFIXES else "landmarks"
     row = _row(context, patient_id, report, program_row, line, source)
@@ -105,9 +114,11 @@ def accept_manual_log(
         earlier = db.get(SessionRow, report.session_id)
         if earlier is not None:
             return _same_session(earlier, patient_id, report.exercise_id, None)
+        _hold(db, patient_id, report)
         row = _row(context, patient_id, report, program_row, line, "manual")
         db.add(row)
         db.flush()
+        watch_session(db, row)
         conclude(context, db, row, None, report.duration_reported_s)
         return row
 
@@ -179,6 +190,16 @@ def _check(context: Context, report: SessionReport) -> None:
         raise SessionRefused("This session starts in the future. Please check your device's clock.")
 
 
+def _hold(db: Session, patient_id: int, report: SessionReport) -> None:
+    """Raises SessionHeld. What was done before the answer is always taken."""
+    alert = blocking_alert(alerts_of(db, patient_id))
+    if alert is not None and alert.raised_at <= report.started_at:
+        raise SessionHeld(
+            "This was not sent. Your answers say that you should not exercise now. "
+            "Please call your care team first."
+        )
+
+
 def _prescribed(
     db: Session, patient_id: int, exercise_id: str
 ) -> tuple[ProgramRow, PrescribedExercise]:
@@ -239,6 +260,7 @@ def _insert_once(
             )
             if earlier is None:
                 db.add(row)
+                watch_session(db, row)
                 return row
     except IntegrityError:
         with context.database.begin(tenant_id) as db:

@@ -33,7 +33,7 @@ class InvalidSafetyData(ValueError):
 
 
 class InvalidScreen(ValueError):
-    """Answers that are not to all of the program's questions; the message names them."""
+    """Answers that say neither to go on nor to stop; the message names the questions."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,10 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Screen:
-    """One time that all of a program's questions were answered. `id` is made with the page."""
+    """One time that a program's questions were answered. `id` is made with the page.
+
+    After a yes the others need no answer: whoever must call somebody is not kept.
+    """
 
     id: str
     program_id: str
@@ -136,15 +139,16 @@ class SafetyRules:
         """What follows from `answers` by question id; the gravest yes decides.
 
         Raises:
-            InvalidScreen: a question of the program is not answered, or another one is.
+            InvalidScreen: without a yes, a question of the program is not answered; or another
+                than the program's is.
         """
         questions = self.questions_for(program)
         asked = {question.id for question in questions}
-        if asked != set(answers):
-            missing = ", ".join(sorted(asked - set(answers)))
-            other = ", ".join(sorted(set(answers) - asked))
-            raise InvalidScreen(f"not answered: {missing or '–'}; not asked: {other or '–'}")
-        yes = [question for question in questions if answers[question.id]]
+        yes = [question for question in questions if answers.get(question.id)]
+        if other := ", ".join(sorted(set(answers) - asked)):
+            raise InvalidScreen(f"not asked: {other}")
+        if not yes and (missing := ", ".join(sorted(asked - set(answers)))):
+            raise InvalidScreen(f"not answered: {missing}")
         return Judgement(
             _gravest(question.outcome for question in yes),
             tuple(Reason(question.id, f"Yes to: {question.text['en']}") for question in yes),

@@ -21,6 +21,7 @@ from app.clinician.chart_request import (
 )
 from app.clinician.forms import (
     WEEKDAY_CHOICES,
+    AlertForm,
     EpisodeForm,
     InteractionForm,
     ProgramForm,
@@ -54,6 +55,7 @@ def chart() -> str:
         chart=view,
         sign_in=sign_in,
         episode_form=EpisodeForm(start=today),
+        alert_form=AlertForm(),
         time_form=TimeForm(date=today),
         interaction_form=InteractionForm(at=view.local_now),
     )

@@ -22,6 +22,7 @@ from app.patient.coach import coach_page
 from app.patient.feedback import feedback_of
 from app.patient.forms import started_at
 from app.patient.pages import read_today
+from app.patient.safety_gate import gate
 from app.sessions import SessionConflict, SessionRefused, SessionReport
 from app.sign_in import SignIn, current_context, requires, signed_in
 from rtm.feedback import load_scales
@@ -33,13 +34,15 @@ live_portal = Blueprint("live_portal", __name__, url_prefix="/portal")
 
 @live_portal.get("/exercises/<exercise_id>/live")
 @requires("patient")
-def live(exercise_id: str) -> Response:
+def live(exercise_id: str) -> ResponseReturnValue:
     page = read_today(current_context(), _sign_in())
     line = page.line(exercise_id)
     if line is None:
         abort(404, "This exercise is not in your program. Please ask your care team.")
     if line.exercise.measurement != "camera":
         abort(404, "The camera can't measure this exercise. Please tell us how it went instead.")
+    if (first := gate(_sign_in())) is not None:
+        return first
     session_id = str(uuid4())
     response = Response(
         render_template(

@@ -22,6 +22,7 @@ from werkzeug.wrappers import Response
 from app.error_pages import error_page
 from app.jobs.queue import current_jobs
 from app.patient.forms import RangeForm, started_at
+from app.patient.safety_gate import patient_standing
 from app.range_rows import RangeLine, read_range_lines
 from app.range_tests import (
     RangeTestConflict,
@@ -64,7 +65,9 @@ def choose() -> str:
 
 @range_portal.get("/<joint_id>")
 @requires("patient")
-def joint(joint_id: str) -> str:
+def joint(joint_id: str) -> ResponseReturnValue:
+    if patient_standing(_sign_in()).blocked_by is not None:
+        return redirect(url_for("safety_portal.stop"), 303)
     try:
         movement = measurable_movement(joint_id)
     except RangeTestRefused as error:

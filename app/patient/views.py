@@ -21,6 +21,8 @@ from app.jobs.queue import current_jobs
 from app.patient.feedback import feedback_of
 from app.patient.forms import SessionForm, started_at
 from app.patient.pages import read_result, read_today
+from app.patient.safety_gate import gate, patient_standing
+from app.safety import care_team_phone, session_judgement
 from app.sessions import (
     SessionConflict,
     SessionRefused,
@@ -46,16 +48,23 @@ def welcome() -> str:
 @portal.get("/today")
 @requires("patient")
 def today() -> str:
-    return render_template("portal/today.html", page=read_today(current_context(), _sign_in()))
+    sign_in = _sign_in()
+    return render_template(
+        "portal/today.html",
+        page=read_today(current_context(), sign_in),
+        blocked=patient_standing(sign_in).blocked_by is not None,
+    )
 
 
 @portal.get("/exercises/<exercise_id>")
 @requires("patient")
-def exercise(exercise_id: str) -> str:
+def exercise(exercise_id: str) -> ResponseReturnValue:
     page = read_today(current_context(), _sign_in())
     line = page.line(exercise_id)
     if line is None:
         abort(404, "This exercise is not in your program. Please ask your care team.")
+    if (first := gate(_sign_in())) is not None:
+        return first
     context = current_context()
     form = SessionForm(session_id=str(uuid4()))
     return render_template(
@@ -114,10 +123,19 @@ def send_session(exercise_id: str) -> ResponseReturnValue:
 @portal.get("/sessions/<session_id>")
 @requires("patient")
 def result(session_id: str) -> str:
-    page = read_result(current_context(), _sign_in(), session_id)
+    context, sign_in = current_context(), _sign_in()
+    page = read_result(context, sign_in, session_id)
     if page is None:
         abort(404, "There is no such session.")
-    return render_template("portal/result.html", page=page, scales=load_scales())
+    with context.database.begin(sign_in.tenant_id) as db:
+        phone = care_team_phone(db, sign_in.tenant_id)
+    return render_template(
+        "portal/result.html",
+        page=page,
+        scales=load_scales(),
+        judgement=session_judgement(page.row),
+        phone=phone,
+    )
 
 
 @portal.get("/sessions/<session_id>/status.json")

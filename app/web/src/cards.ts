@@ -1,6 +1,7 @@
 /** Questions one at a time. Without script they stand below one another. */
 
-/** `required` cards let nobody past without an answer; the form's button comes with the last. */
+/** `data-required` cards let nobody past without an answer; the form's own button comes with the
+ * last of them, or with an answer that ends them (`data-ends`). */
 export function showOneAtATime(root: HTMLElement): void {
   const cards = [...root.querySelectorAll<HTMLElement>("[data-card]")];
   const ways = find(root, "[data-card-ways]");
@@ -12,6 +13,10 @@ export function showOneAtATime(root: HTMLElement): void {
   const required = root.hasAttribute("data-required");
   let at = 0;
 
+  const showLast = (): void => {
+    const ended = root.querySelector("[data-ends]:checked") !== null;
+    if (last) last.hidden = at < cards.length - 1 && !ended;
+  };
   const show = (which: number, focus: boolean): void => {
     at = which;
     for (const [n, card] of cards.entries()) card.hidden = n !== at;
@@ -19,7 +24,7 @@ export function showOneAtATime(root: HTMLElement): void {
     position.textContent = words.replace("{n}", `${at + 1}`).replace("{all}", `${cards.length}`);
     back.hidden = at === 0;
     next.hidden = at === cards.length - 1;
-    if (last) last.hidden = at < cards.length - 1;
+    showLast();
     if (missing) missing.hidden = true;
     if (focus) cards[at]?.querySelector<HTMLElement>("input, textarea")?.focus();
   };
@@ -27,6 +32,10 @@ export function showOneAtATime(root: HTMLElement): void {
     const card = cards[at];
     if (required && missing && card && !isAnswered(card)) missing.hidden = false;
     else show(at + 1, true);
+  });
+  root.addEventListener("change", () => {
+    if (missing) missing.hidden = true;
+    showLast();
   });
   back.addEventListener("click", () => show(at - 1, true));
   ways.hidden = false;
