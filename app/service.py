@@ -31,6 +31,7 @@ from app.issuers import Issuers
 from app.jobs.queue import JobQueue, make_celery
 from app.languages import translate_pages
 from app.operations.views import operations
+from app.patient.guided_views import guided_portal
 from app.patient.live_views import live_portal
 from app.patient.range_views import range_portal
 from app.patient.safety_views import safety_portal
@@ -68,6 +69,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
         chart_alerts,
         portal,
         live_portal,
+        guided_portal,
         range_portal,
         safety_portal,
         office,

@@ -13,6 +13,9 @@ from wtforms.validators import InputRequired, Length, NumberRange, Optional
 
 from rtm.feedback import LONGEST_NOTE, load_scales
 
+# More than any program asks for at once: what is beyond is a slip of the finger.
+MOST_REPETITIONS, MOST_MINUTES = 500, 240
+
 _SCALE = [SelectChoice(str(value)) for value in range(11)]
 
 
@@ -33,8 +36,12 @@ class SessionForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
         coerce=int,
         validators=[InputRequired("Please choose your pain now, from 0 to 10.")],
     )
-    repetitions = IntegerField("How many did you do?", validators=[Optional(), NumberRange(1, 500)])
-    minutes = IntegerField("For how many minutes?", validators=[Optional(), NumberRange(1, 240)])
+    repetitions = IntegerField(
+        "How many did you do?", validators=[Optional(), NumberRange(1, MOST_REPETITIONS)]
+    )
+    minutes = IntegerField(
+        "For how many minutes?", validators=[Optional(), NumberRange(1, MOST_MINUTES)]
+    )
     effort = RadioField(choices=_SCALE, coerce=int, validators=[Optional()])
     difficulty = RadioField(
         choices=[SelectChoice(one.id, one.text["en"]) for one in load_scales().difficulties],

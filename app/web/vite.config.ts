@@ -1,6 +1,6 @@
 import { defineConfig } from "vite";
 
-// One entry an audience; the server reads the manifest, so there is no index.html.
+// One entry an audience or a way of doing a session; the server reads the manifest, so there is no index.html.
 export default defineConfig({
   base: "/static/",
   // The pose model is fetched by its address, as a file of ours.
@@ -10,6 +10,8 @@ export default defineConfig({
     outDir: "static",
     emptyOutDir: true,
     manifest: true,
-    rollupOptions: { input: ["src/clinician.ts", "src/portal.ts", "src/live.ts", "src/office.ts"] },
+    rollupOptions: {
+      input: ["clinician", "portal", "live", "guided", "office"].map((name) => `src/${name}.ts`),
+    },
   },
 });

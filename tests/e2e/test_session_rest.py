@@ -36,7 +36,9 @@ def phone(chromium: Browser) -> Iterator[Page]:  # noqa: F811
 def sign_in(page: Page, world: World) -> None:
     page.goto(f"{world.places.app}/portal")
     page.get_by_role("link", name="Prairie Rehab Clinic").click()
+    page.get_by_label("PIN").wait_for()
     sign_in_at_ehr(page, "Samuel Brandt")
+    page.get_by_role("heading", name="Hello, Samuel").wait_for()
 
 
 def fits(page: Page) -> None:
@@ -49,7 +51,7 @@ def answer(page: Page, yes: str | None = None) -> None:
         question = page.locator("fieldset:visible")
         expect(question).to_have_count(1)
         ends = yes is not None and yes in question.inner_text()
-        question.get_by_text("Yes" if ends else "No", exact=True).click()
+        question.get_by_role("radio", name="Yes" if ends else "No", exact=True).check()
         send = page.get_by_role("button", name="Send my answers")
         if send.is_visible():
             send.click()
@@ -159,3 +161,114 @@ def test_a_logged_session_asks_one_short_question_at_a_time(world: World, phone:
     assert session.feedback == Feedback(6, "just_right", "My shoulder clicks.")
     chart = walk.launch_chart(world.places, PATIENT).get(f"{world.places.app}/chart").text
     assert re.search(r"effort 6 of 10, difficulty just right", chart)
+
+
+def test_an_exercise_by_the_timer_from_start_to_chart(world: World, phone: Page) -> None:
+    """Two rounds of ten holds of 5 s with 3 s to let go, and a rest of 30 s: three minutes."""
+    sign_program(world)
+    sign_in(phone, world)
+    phone.clock.install()
+    phone.goto(world.places.app + SQUEEZE)
+    phone.get_by_role("link", name="Do it with the timer").click()
+    accessible(phone)
+    fits(phone)
+    phone.get_by_role("button", name="Start the timer").click()
+    expect(phone.get_by_text("Please choose your pain")).to_be_visible()
+    choose(phone, "How much pain do you have now?", "2")
+    phone.get_by_role("button", name="Start the timer").click()
+    expect(phone.get_by_text("Get ready")).to_be_focused()
+    phone.clock.fast_forward(6_000)
+    expect(phone.get_by_text("Hold", exact=True)).to_be_visible()
+    expect(phone.get_by_text("Round 1 of 2")).to_be_visible()
+    expect(phone.get_by_role("button", name="I need to stop")).to_be_in_viewport()
+    accessible(phone)
+    fits(phone)
+    picture(phone, "timer")
+    phone.get_by_role("button", name="Sound is on").click()
+    phone.get_by_role("button", name="Pause the timer").click()
+    phone.clock.fast_forward(600_000)
+    expect(phone.get_by_text("Round 1 of 2")).to_be_visible()
+    phone.get_by_role("button", name="Go on").click()
+    phone.clock.fast_forward(30_000)
+    expect(phone.get_by_text(re.compile("^[345] of 10$"))).to_be_visible()
+    phone.clock.fast_forward(48_000)
+    expect(phone.get_by_text("Rest", exact=True)).to_be_visible()
+    phone.get_by_role("button", name="Begin now").click()
+    phone.clock.fast_forward(500)
+    expect(phone.get_by_text("Round 2 of 2")).to_be_visible()
+    phone.clock.fast_forward(120_000)
+    expect(phone.get_by_role("heading", name="Well done. You did all of it.")).to_be_focused()
+    expect(phone.get_by_text("Why did you stop?")).to_be_hidden()
+    expect(phone.get_by_label("How many did you do?")).to_have_value("20")
+    expect(phone.get_by_label("For how many minutes?")).to_have_value("3")
+    accessible(phone)
+    fits(phone)
+    picture(phone, "timer_after")
+    phone.get_by_label("How many did you do?").fill("18")
+    choose(phone, "How much pain do you have now?", "3")
+    choose(phone, "How hard did you work?", "4")
+    phone.get_by_role("button", name="Send", exact=True).click()
+    expect(phone.get_by_text("You told us this session yourself")).to_be_visible()
+    row = only_session(world)
+    assert row is not None
+    assert (row.source, row.repetitions_reported, row.effort) == ("manual", 18, 4)
+    assert row.duration_reported_s == 180
+
+
+def test_a_stopped_timer_asks_why_and_a_warning_sign_says_whom_to_call(
+    world: World, phone: Page
+) -> None:
+    sign_program(world)
+    sign_in(phone, world)
+    phone.clock.install()
+    phone.goto(f"{world.places.app}{SQUEEZE}/guided")
+    choose(phone, "How much pain do you have now?", "2")
+    phone.get_by_role("button", name="Start the timer").click()
+    phone.clock.fast_forward(3_000)
+    phone.get_by_role("button", name="I need to stop").click()
+    expect(phone.get_by_role("heading", name="You stopped. That is fine.")).to_be_focused()
+    choose(phone, "How much pain do you have now?", "2")
+    phone.get_by_role("button", name="Send", exact=True).click()
+    expect(phone.get_by_text("Please tell us why you stopped")).to_be_visible()
+    phone.get_by_role("radio", name="Chest pain").check()
+    expect(phone.get_by_role("link", name="Call 911")).to_be_visible()
+    accessible(phone)
+    fits(phone)
+    picture(phone, "stopped")
+    phone.get_by_role("button", name="Send", exact=True).click()
+    expect(phone.get_by_text("Call 911 now if you still feel this.")).to_be_visible()
+    accessible(phone)
+    row = only_session(world)
+    assert row is not None
+    assert (row.stopped_reason, row.repetitions_reported) == ("chest_pain", 0)
+    chart = walk.launch_chart(world.places, PATIENT).get(f"{world.places.app}/chart").text
+    assert "Stopped the session: Chest pain" in chart
+    phone.goto(world.places.app + SQUEEZE)
+    expect(phone.get_by_text("Is it safe to exercise today?")).to_be_visible()
+
+
+def test_a_session_by_the_timer_outlives_a_lost_connection(world: World, phone: Page) -> None:
+    sign_program(world)
+    sign_in(phone, world)
+    phone.clock.install()
+    phone.goto(f"{world.places.app}{SQUEEZE}/guided")
+    choose(phone, "How much pain do you have now?", "2")
+    phone.get_by_role("button", name="Start the timer").click()
+    phone.clock.fast_forward(60_000)
+    expect(phone.get_by_text(re.compile("^[67] of 10$"))).to_be_visible()
+    phone.context.set_offline(True)
+    phone.get_by_role("button", name="I need to stop").click()
+    phone.get_by_role("radio", name="Tired").check()
+    choose(phone, "How much pain do you have now?", "2")
+    phone.get_by_role("button", name="Send", exact=True).click()
+    expect(phone.get_by_text("Sending…")).to_be_visible()
+    phone.clock.run_for(60_000)
+    expect(phone.get_by_text("Your session is kept here.")).to_be_visible()
+    assert only_session(world) is None
+    phone.context.set_offline(False)
+    phone.goto(f"{world.places.app}/portal/today")
+    expect(phone.get_by_text("your session was sent")).to_be_visible()
+    row = only_session(world)
+    assert row is not None
+    assert row.stopped_reason == "tired"
+    assert row.repetitions_reported in (6, 7)

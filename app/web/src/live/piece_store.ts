@@ -21,6 +21,12 @@ export interface CoachReport extends Report {
   pieces: number;
 }
 
+/** Of a session by the timer, as the person tells it. */
+export interface GuidedReport extends Report {
+  repetitions: number;
+  minutes: number;
+}
+
 /** A session of this device that the server does not have yet. Without `pain_after` it was broken
  * off, as by a closed tab. */
 export interface StoredReport {
