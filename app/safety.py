@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -80,17 +81,17 @@ def answer(
         rtm.safety.InvalidScreen: as `SafetyRules.judge`.
     """
     if not _SCREEN_ID.fullmatch(screen_id):
-        raise ScreenRefused("The id of the answers must be a UUID in lower case.")
+        raise ScreenRefused(_("The page is broken. Please open it again."))
     rules, now = load_safety(), context.now()
     with context.database.begin(tenant_id) as db:
         earlier = db.get(SafetyScreenRow, screen_id)
         if earlier is not None:
             if earlier.patient_id != patient_id:
-                raise ScreenRefused("This id was used before. Please open the page again.")
+                raise ScreenRefused(_("The page is broken. Please open it again."))
             return from_document(Screen, earlier.document)
         current = current_program(db, patient_id)
         if current is None:
-            raise ScreenRefused("There is no program yet. Please ask your care team.")
+            raise ScreenRefused(_("There is no program yet. Please ask your care team."))
         row, program = current
         judgement = rules.judge(program, answers)
         screen = Screen(

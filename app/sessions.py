@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import BinaryIO
 
+from flask_babel import gettext as _
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -195,8 +196,10 @@ def _hold(db: Session, patient_id: int, report: SessionReport) -> None:
     alert = blocking_alert(alerts_of(db, patient_id))
     if alert is not None and alert.raised_at <= report.started_at:
         raise SessionHeld(
-            "This was not sent. Your answers say that you should not exercise now. "
-            "Please call your care team first."
+            _(
+                "This was not sent. Your answers say that you should not exercise now. "
+                "Please call your care team first."
+            )
         )
 
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from flask import Blueprint, abort, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 
 from app.jobs.queue import current_jobs
 from app.patient.feedback import feedback_of
@@ -29,7 +30,7 @@ def guided(exercise_id: str) -> ResponseReturnValue:
     sign_in = signed_in("patient")
     line = read_today(current_context(), sign_in).line(exercise_id)
     if line is None:
-        abort(404, "This exercise is not in your program. Please ask your care team.")
+        abort(404, _("This exercise is not in your program. Please ask your care team."))
     if (first := gate(sign_in)) is not None:
         return first
     session_id = str(uuid4())

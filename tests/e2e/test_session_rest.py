@@ -274,3 +274,42 @@ def test_a_session_by_the_timer_outlives_a_lost_connection(world: World, phone: 
     assert row is not None
     assert row.stopped_reason == "tired"
     assert row.repetitions_reported in (6, 7)
+
+
+def test_the_questions_the_timer_and_what_follows_are_there_in_spanish(
+    world: World,
+    chromium: Browser,  # noqa: F811
+) -> None:
+    sign_program(world, screened=False)
+    context = chromium.new_context(viewport={"width": 360, "height": 740}, locale="es-MX")
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    page.goto(f"{world.places.app}/portal")
+    page.get_by_role("link", name="Prairie Rehab Clinic").click()
+    page.get_by_label("PIN").wait_for()
+    sign_in_at_ehr(page, "Samuel Brandt")
+    page.get_by_role("heading", name="Hola, Samuel").wait_for()
+    page.goto(f"{world.places.app}{SQUEEZE}/guided")
+    expect(page.get_by_text("Pregunta 1 de 5")).to_be_visible()
+    expect(page.get_by_text("¿Tiene dolor o presión en el pecho")).to_be_visible()
+    assert page.locator("html").get_attribute("lang") == "es"
+    for _ in range(4):
+        page.locator("fieldset:visible").get_by_role("radio", name="No", exact=True).check()
+        page.get_by_role("button", name="Siguiente pregunta").click()
+    page.locator("fieldset:visible").get_by_role("radio", name="No", exact=True).check()
+    page.get_by_role("button", name="Enviar mis respuestas").click()
+    choose(page, "¿Cuánto dolor tiene ahora?", "2")
+    page.clock.install()
+    page.get_by_role("button", name="Empezar").click()
+    page.clock.fast_forward(6_000)
+    expect(page.get_by_text("Sostenga", exact=True)).to_be_visible()
+    page.get_by_role("button", name="Necesito parar").click()
+    page.get_by_role("radio", name="Mareo").check()
+    expect(page.get_by_text("Llame a su equipo de salud antes")).to_be_visible()
+    accessible(page)
+    fits(page)
+    picture(page, "stopped_es")
+    choose(page, "¿Cuánto dolor tiene ahora?", "2")
+    page.get_by_role("button", name="Enviar", exact=True).click()
+    expect(page.get_by_role("heading", name="Descanse ahora")).to_be_visible()
+    context.close()
