@@ -283,3 +283,20 @@ def test_one_patients_alert_and_answers_are_not_anothers(quiet: World, patient: 
     patient.submit(stopped, {"answer-fever": "yes"})
     other = walk.launch_chart(quiet.places, "ada-okafor").get(f"{quiet.places.app}/chart")
     assert "Red flag" not in other.text
+
+
+def test_answers_and_alerts_work_on_postgresql(
+    make_world: Callable[..., World], postgresql: str
+) -> None:
+    world = make_world(worker=False, database_url=postgresql)
+    sign_program(world, screened=False)
+    browser = walk.sign_in_patient(world.places, world.tenant_id, PATIENT)
+    answer(browser, world)
+    log(browser, page_of(browser, world), pain_after="9", note="Señal: \u0000 mal.", effort="9")
+    assert answer(browser, world, "answer-chest_pain").url.endswith("/portal/safety/stop")
+    clinician, chart = chart_of(world)
+    assert chart.text.count('class="card alert"') == 2
+    for _ in range(2):
+        chart = clinician.submit(chart, {"note": "Called."})
+    assert "Earlier alerts (2)" in chart.text
+    assert answer(browser, world).url.endswith(EXERCISE)

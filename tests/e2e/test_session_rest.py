@@ -112,6 +112,9 @@ def test_a_red_flag_blocks_and_alerts_and_a_clinician_clears_it(world: World, ph
     phone.goto(world.places.app + SQUEEZE)
     answer(phone)
     expect(phone.get_by_role("heading", name="Send your session")).to_be_visible()
+    phone.goto(f"{world.places.app}/portal/today")
+    phone.get_by_role("link", name="I do not feel well").click()
+    expect(phone.get_by_text("Question 1 of 5")).to_be_visible()
 
 
 def test_an_emergency_can_be_told_with_the_keyboard_at_the_first_question(
