@@ -20,6 +20,7 @@ from app.api.openapi import api
 from app.assets import ViteAssets
 from app.billing_office.claim_views import office_claims
 from app.billing_office.views import office
+from app.clinician.alert_views import chart_alerts
 from app.clinician.message_views import chart_messages
 from app.clinician.portal_views import chart_portal
 from app.clinician.program_views import programs
@@ -36,6 +37,7 @@ from app.jobs.queue import JobQueue, make_celery
 from app.languages import translate_pages
 from app.operations.views import operations
 from app.patient.consent_views import consent_portal
+from app.patient.guided_views import guided_portal
 from app.patient.installable_views import installable
 from app.patient.join_views import join_portal
 from app.patient.language_views import language_portal
@@ -43,6 +45,7 @@ from app.patient.live_views import live_portal
 from app.patient.message_views import patient_messages
 from app.patient.range_views import range_portal
 from app.patient.reminder_views import patient_reminders
+from app.patient.safety_views import safety_portal
 from app.patient.settings_views import settings_portal
 from app.patient.stop_views import stops
 from app.patient.views import portal
@@ -83,19 +86,21 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
         programs,
         chart_time,
         chart_portal,
+        chart_alerts,
+        chart_messages,
         portal,
         language_portal,
         join_portal,
         consent_portal,
         settings_portal,
-        chart_messages,
-        portal,
         patient_messages,
         patient_reminders,
         stops,
         installable,
         live_portal,
+        guided_portal,
         range_portal,
+        safety_portal,
         office,
         office_claims,
         operations,

@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo
 from flask_babel import lazy_gettext as _l
 
 from app.languages import Language
-from app.sessions import stored_session
+from app.sessions import row_feedback, stored_session
 from app.store import SessionRow
 from rtm.exercises import load_library
+from rtm.feedback import MOST_EFFORT, Feedback, load_scales
+from rtm.safety import load_safety
 
 _STATES = {"received": (_l("Measuring"), "wait"), "refused": (_l("Not measured"), "bad")}
 _REPORTED, _MEASURED = (_l("Reported"), "wait"), (_l("Measured"), "good")
@@ -32,6 +34,11 @@ class SessionLine:
     pain_after: int
     state: str
     tone: str
+    feedback: Feedback
+
+    @property
+    def answers(self) -> str:
+        return ", ".join(f"{name} {value}" for name, value in feedback_texts(self.feedback))
 
     @property
     def rom(self) -> str:
@@ -62,4 +69,19 @@ def session_line(row: SessionRow, zone: ZoneInfo, language: Language = "en") -> 
         pain_after=row.pain_after,
         state=str(state),
         tone=tone,
+        feedback=row_feedback(row),
     )
+
+
+def feedback_texts(feedback: Feedback) -> tuple[tuple[str, str], ...]:
+    """Each answer that was given, but for the note, with its name; for the clinician."""
+    found = []
+    if feedback.effort is not None:
+        found.append(("effort", f"{feedback.effort} of {MOST_EFFORT}"))
+    if feedback.difficulty is not None:
+        found.append(("difficulty", load_scales().difficulty_text(feedback.difficulty).lower()))
+    if feedback.stopped_reason is not None:
+        reason = load_safety().stop_reason(feedback.stopped_reason)
+        words = reason.text["en"].lower() if reason else feedback.stopped_reason
+        found.append(("stopped", words))
+    return tuple(found)

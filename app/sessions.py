@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import __version__
+from app.alerts import alerts_of, blocking_alert
 from app.context import Context
 from app.declarations import STOPPED, is_monitoring_stopped
 from app.languages import language
@@ -20,9 +21,12 @@ from app.notices import queue_notices
 from app.outbox import enqueue
 from app.recording_store import StoredRecording, store_recording
 from app.rtm_book import record_monitored_day
+from app.safety import watch_session
 from app.store import PatientRow, ProgramRow, SessionRow, from_document, to_document
 from rtm.exercises import load_library
+from rtm.feedback import NO_FEEDBACK, Feedback
 from rtm.program import PrescribedExercise, Program
+from rtm.safety import load_safety
 from rtm.session import ExerciseResult, Pain
 from rtm.session import Session as ExerciseSession
 from vision.series_files import SERIES_SUFFIXES
@@ -41,6 +45,10 @@ class SessionNotWanted(SessionRefused):
     """The patient said no to monitoring: nothing new is taken."""
 
 
+class SessionHeld(SessionRefused):
+    """A safety answer says to stop, and the care team has not cleared it: no new session."""
+
+
 class SessionConflict(SessionRefused):
     """This session id was used before for something else."""
 
@@ -55,6 +63,7 @@ class SessionReport:
     pain: Pain
     repetitions_reported: int | None = None
     duration_reported_s: float | None = None
+    feedback: Feedback = NO_FEEDBACK
 
 
 def accept_recording(
@@ -73,6 +82,7 @@ def accept_recording(
     Raises:
         SessionRefused: unknown file type, an exercise not in the program, a date in the
             future, an id that is not a UUID, a patient who does not want to be monitored.
+        SessionHeld: it began after a safety answer that says to stop.
         SessionConflict: the id was used for another recording.
     """
     suffix = "." + file_name.rpartition(".")[2].lower()
@@ -84,6 +94,8 @@ def accept_recording(
     _check(context, report)
     with context.database.begin(tenant_id) as db:
         program_row, line = _prescribed(db, patient_id, report.exercise_id)
+        if db.get(SessionRow, report.session_id) is None:
+            _hold(db, patient_id, report)
     stored = store_recording(context.settings.recordings_dir, tenant_id, suffix, stream)
     source = "video" if suffix in VIDEO_SUFFIXES else "landmarks"
     row = _row(context, patient_id, report, program_row, line, source)
@@ -97,19 +109,25 @@ def accept_manual_log(
     """Stores a session that the patient reports without a recording; final at once.
 
     Raises:
-        SessionRefused: as `accept_recording`, or no repetitions or duration given.
+        SessionRefused: as `accept_recording`, or no repetitions or duration given; none at all
+            may be reported where it says why it was stopped.
     """
     _check(context, report)
-    if not report.repetitions_reported or report.duration_reported_s is None:
+    some = report.repetitions_reported or (
+        report.repetitions_reported == 0 and report.feedback.stopped_reason
+    )
+    if not some or report.duration_reported_s is None:
         raise SessionRefused(_("Please tell us how many times you did it and for how long."))
     with context.database.begin(tenant_id) as db:
         program_row, line = _prescribed(db, patient_id, report.exercise_id)
         earlier = db.get(SessionRow, report.session_id)
         if earlier is not None:
             return _same_session(earlier, patient_id, report.exercise_id, None)
+        _hold(db, patient_id, report)
         row = _row(context, patient_id, report, program_row, line, "manual")
         db.add(row)
         db.flush()
+        watch_session(db, row)
         conclude(context, db, row, None, report.duration_reported_s)
         return row
 
@@ -134,6 +152,7 @@ def conclude(
         pain=Pain(row.pain_before, row.pain_after),
         result=result,
         repetitions_reported=row.repetitions_reported,
+        feedback=row_feedback(row),
     )
     row.document = to_document(session)
     row.status = "scored"
@@ -148,6 +167,11 @@ def conclude(
     )
     queue_notices(db, kind="session", subject=row.id, patient_id=row.patient_id, now=now)
     record_monitored_day(db, patient, session, received_at=row.received_at, now=now)
+
+
+def row_feedback(row: SessionRow) -> Feedback:
+    """What the patient said, as accepted with the session."""
+    return Feedback(row.effort, row.difficulty, row.note, row.stopped_reason)  # type: ignore[arg-type]  # written from a Feedback
 
 
 def stored_session(row: SessionRow) -> ExerciseSession | None:
@@ -167,9 +191,25 @@ def _check(context: Context, report: SessionReport) -> None:
         raise SessionRefused(_("The session id must be a UUID in lower case."))
     if report.exercise_id not in load_library().by_id:
         raise SessionRefused(_("There is no exercise called “%(name)s”.", name=report.exercise_id))
+    reason = report.feedback.stopped_reason
+    if reason is not None and load_safety().stop_reason(reason) is None:
+        known = ", ".join(one.id for one in load_safety().stop_reasons)
+        raise SessionRefused(_("The reason to stop must be one of: %(known)s.", known=known))
     if report.started_at > context.now() + _CLOCK_TOLERANCE:
         raise SessionRefused(
             _("This session starts in the future. Please check your device's clock.")
+        )
+
+
+def _hold(db: Session, patient_id: int, report: SessionReport) -> None:
+    """Raises SessionHeld. What was done before the answer is always taken."""
+    alert = blocking_alert(alerts_of(db, patient_id))
+    if alert is not None and alert.raised_at <= report.started_at:
+        raise SessionHeld(
+            _(
+                "This was not sent. Your answers say that you should not exercise now. "
+                "Please call your care team first."
+            )
         )
 
 
@@ -214,6 +254,10 @@ def _row(
         pain_after=report.pain.after,
         repetitions_reported=report.repetitions_reported,
         duration_reported_s=report.duration_reported_s,
+        effort=report.feedback.effort,
+        difficulty=report.feedback.difficulty,
+        note=report.feedback.note,
+        stopped_reason=report.feedback.stopped_reason,
         status="received",
     )
 
@@ -233,6 +277,7 @@ def _insert_once(
             )
             if earlier is None:
                 db.add(row)
+                watch_session(db, row)
                 return row
     except IntegrityError:
         with context.database.begin(tenant_id) as db:

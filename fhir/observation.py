@@ -14,6 +14,7 @@ from fhir.codes import concept, identifier, quantity
 from fhir.device import SoftwareDevice, device_resource
 from fhir.meaning import reading
 from fhir.provenance import provenance_resource
+from rtm.feedback import Feedback
 from rtm.session import Session
 
 _SCORE_PARTS = ("total", "range", "control", "form", "symmetry", "completeness")
@@ -60,7 +61,8 @@ def session_bundle(
 
 
 def read_measures(observation: Mapping[str, Any]) -> dict[str, float | None]:
-    """The components of a parent Observation by measure; None where data is absent.
+    """The components of a parent Observation that are numbers, by measure; None where data is
+    absent.
 
     Components of others are left out.
 
@@ -70,6 +72,8 @@ def read_measures(observation: Mapping[str, Any]) -> dict[str, float | None]:
     measures: dict[str, float | None] = {}
     with reading(observation):
         for component in observation.get("component", ()):
+            if "valueCodeableConcept" in component:
+                continue
             value = component.get("valueQuantity", {}).get("value", component.get("valueInteger"))
             for coding in component["code"].get("coding", ()):
                 if coding.get("system") == codes.MEASURE:
@@ -104,9 +108,18 @@ def _parent(
             _component("repetitions", session.repetition_count, "repetitions", "{repetitions}"),
             _component("duration", round(session.duration_s, 1), "s", "s"),
             *_score_components(session),
+            *_feedback_components(session.feedback),
         ],
         "hasMember": [{"reference": member} for member in member_urns],
     }
+    if session.feedback.note is not None:
+        resource["note"] = [
+            {
+                "authorReference": {"reference": common["subject"]["reference"]},
+                "time": session.ended_at.isoformat(),
+                "text": session.feedback.note,
+            }
+        ]
     return resource
 
 
@@ -124,6 +137,30 @@ def _score_components(session: Session) -> list[dict[str, Any]]:
         value = score.get(part)
         rounded = None if value is None else round(value, 1)
         components.append(_component(f"score_{part}", rounded, "score", "{score}"))
+    return components
+
+
+def _feedback_components(feedback: Feedback) -> list[dict[str, Any]]:
+    """What the patient said; what was skipped, or not asked for, is left out.
+
+    No LOINC or SNOMED CT code that we could check says a plain 0–10 rating of perceived exertion
+    (DICOM's 122735 is the Borg CR10 scale, which this is not), so the codes are our own.
+    """
+    components = []
+    if feedback.effort is not None:
+        components.append(_component("perceived_exertion", feedback.effort, "score", "{score}"))
+    for name, answer in (
+        ("difficulty", feedback.difficulty),
+        ("stopped_reason", feedback.stopped_reason),
+    ):
+        if answer is not None:
+            code = f"{name}_{answer}"
+            components.append(
+                {
+                    "code": {"coding": [_measure_coding(name, name.replace("_", " "))]},
+                    "valueCodeableConcept": concept(codes.MEASURE, code, code.replace("_", " ")),
+                }
+            )
     return components
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 from rtm.exercises.definition import Side
+from rtm.feedback import NO_FEEDBACK, Feedback
 
 SessionSource = Literal["video", "landmarks", "manual"]
 
@@ -130,7 +131,8 @@ class Session:
     """One exercise done at home. `id` is made by the client and makes an upload idempotent.
 
     `result` is None for a manual log, which is a session without measurement.
-    `repetitions_reported` is the patient's own count, only for a manual log.
+    `repetitions_reported` is the patient's own count, only for a manual log. `feedback` is empty
+    in sessions of before it was asked for.
     """
 
     id: str
@@ -142,6 +144,7 @@ class Session:
     pain: Pain
     result: ExerciseResult | None
     repetitions_reported: int | None = None
+    feedback: Feedback = NO_FEEDBACK
 
     def __post_init__(self) -> None:
         if self.started_at.tzinfo is None:

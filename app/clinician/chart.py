@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts import read_account
+from app.alerts import Alert, alerts_of
 from app.clinician.time_page import Row, length_text, own_waiting, time_row
 from app.context import Context
 from app.prescribing import Whereabouts, current_program, whereabouts
@@ -68,6 +69,19 @@ class Chart:
     shortfalls: tuple[str, ...]
     trend: Trend | None
     ranges: tuple[RangeLine, ...]
+    alerts: tuple[Alert, ...]
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.patient.time_zone)
+
+    @property
+    def open_alerts(self) -> tuple[Alert, ...]:
+        return tuple(alert for alert in self.alerts if alert.acknowledgement is None)
+
+    @property
+    def seen_alerts(self) -> tuple[Alert, ...]:
+        return tuple(alert for alert in self.alerts if alert.acknowledgement is not None)
 
     def local(self, instant: datetime) -> str:
         """`instant` on the patient's clock, to the minute."""
@@ -110,6 +124,7 @@ def read_chart(context: Context, sign_in: SignIn) -> Chart:
         rows = _recent(db, patient.id)
         sent = whereabouts(db, current[0]) if current else None
         ranges = newest_of_each(read_range_lines(db, patient.id, zone))
+        alerts = alerts_of(db, patient.id)
         account = read_account(db, patient, today)
         me = db.get_one(PractitionerRow, sign_in.practitioner_id)
         practice = ZoneInfo(db.get_one(Tenant, sign_in.tenant_id).time_zone)
@@ -164,6 +179,7 @@ def read_chart(context: Context, sign_in: SignIn) -> Chart:
         shortfalls=shortfalls,
         trend=_trend(rows, zone),
         ranges=ranges,
+        alerts=alerts,
     )
 
 

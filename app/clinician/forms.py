@@ -89,6 +89,12 @@ class InteractionForm(FlaskForm):  # type: ignore[misc]
     minutes = IntegerField("Minutes", validators=[Optional(), NumberRange(1, 240)])
 
 
+class AlertForm(FlaskForm):  # type: ignore[misc]
+    """An alert taken over."""
+
+    note = StringField("What was done", validators=[Length(max=200)])
+
+
 class StretchForm(Form):  # type: ignore[misc]
     """One stretch of chart time to sign; `entries` are the ids of what was shown."""
 

@@ -15,6 +15,7 @@ from app.clinician.chart_request import (
     practitioner_of,
 )
 from app.clinician.forms import (
+    AlertForm,
     EpisodeForm,
     InteractionForm,
     TimeForm,
@@ -44,6 +45,7 @@ def chart() -> str:
         chart=view,
         sign_in=sign_in,
         episode_form=EpisodeForm(start=today),
+        alert_form=AlertForm(),
         time_form=TimeForm(date=today),
         interaction_form=InteractionForm(at=view.local_now),
         portal=read_portal_access(context, sign_in),

@@ -20,13 +20,15 @@ from app.context import Context
 from app.demo.figure import arm_raises
 from app.demo.tenant import TENANT_ID
 from app.jobs.score import score_session
-from app.prescribing import sign
+from app.prescribing import current_program, sign
+from app.safety import answer
 from app.sessions import SessionReport, accept_manual_log, accept_recording
 from app.store import EpisodeRow, PatientRow, PractitionerRow
 from app.time_book import StretchChoice, confirm_time, read_time_book
 from billing.rules import load_rules
 from rtm.exercises import Side
 from rtm.protocols import draft_program, load_protocols
+from rtm.safety import load_safety
 from rtm.session import Pain
 from vision.series_files import write_npz
 
@@ -167,6 +169,7 @@ def _write(
         draft=replace(draft, end=context.now().date() + timedelta(weeks=4)),
         signing_key=str(_uuid(story.patient, "signing")),
     )
+    answer_no(at(0, 10), patient.id, screen_id=str(_uuid(story.patient, "screen")))
     with context.database.begin(TENANT_ID) as db:
         rtm_book.start_episode(
             db, patient, therapist, start=start, set_up=True, therapy_plan="GP", now=at(0, 9).now()
@@ -197,6 +200,15 @@ def _write(
     for index, day in enumerate(story.session_days):
         share = index / max(1, len(story.session_days) - 1)
         _session(at(day, 18), at(day, 17).now(), story, patient, share, rng)
+
+
+def answer_no(context: Context, patient_id: int, *, screen_id: str) -> None:
+    """The patient answers each safety question of the current program with no."""
+    with context.database.begin(TENANT_ID) as db:
+        current = current_program(db, patient_id)
+    assert current is not None, "signed before"
+    answers = {question.id: False for question in load_safety().questions_for(current[1])}
+    answer(context, TENANT_ID, patient_id, screen_id=screen_id, answers=answers, language="en")
 
 
 def _work_on_the_chart(

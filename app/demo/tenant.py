@@ -53,6 +53,7 @@ def _practice() -> dict[str, Any]:
         },
         "contact_name": "Billing Office",
         "contact_phone": "555-555-0100",
+        "care_team_phone": "555-555-0111",
         "submitter_id": "PRAIRIEREHAB",
         "clearinghouse": {"name": "Sample Clearinghouse", "id": "CLEARHOUSE"},
         "certifying_practitioner": {"family": "Chen", "given": "Robin", "npi": "1999999927"},

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
+
+from requests import Response
 
 from app.demo.browser import Browser, DemoFailed, wait_for
 from smart_launch.sandbox.pages import PIN
@@ -56,9 +59,16 @@ def sign_in_patient(places: Places, tenant_id: str, patient: str) -> Browser:
     return browser
 
 
+def open_exercise(browser: Browser, places: Places, exercise_id: str) -> Response:
+    """The exercise's page; where the safety questions come first, each is answered with no."""
+    page = browser.get(f"{places.app}/portal/exercises/{exercise_id}")
+    asked = set(re.findall(r'name="(answer-[a-z_]+)"', page.text))
+    return browser.submit(page, dict.fromkeys(asked, "no")) if asked else page
+
+
 def send_video(browser: Browser, places: Places, exercise_id: str, video: Path) -> str:
     """Uploads a recording with pain 4 before and 3 after; the session id once it is measured."""
-    page = browser.get(f"{places.app}/portal/exercises/{exercise_id}")
+    page = open_exercise(browser, places, exercise_id)
     with video.open("rb") as stream:
         page = browser.submit(
             page, {"pain_before": "4", "pain_after": "3"}, {"recording": (video.name, stream)}

@@ -122,6 +122,8 @@ def _measurements(session: Session) -> list[_Measurement]:
                 _plain("angle_minimum", angle.min_deg, "deg"),
                 _plain("angle_maximum", angle.max_deg, "deg"),
             ]
+    if session.feedback.effort is not None:
+        found.append(_plain("perceived_exertion", session.feedback.effort, "{score}"))
     loinc, display = PAIN_SEVERITY
     for when, pain in (("before", session.pain.before), ("after", session.pain.after)):
         code = components(

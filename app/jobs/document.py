@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app import __version__
 from app.hl7.mdm import Author, Document
 from app.range_tests import change_since_last, stored_result
+from app.session_rows import feedback_texts
 from app.sessions import concluded_session
 from app.store import (
     OutboxRow,
@@ -127,6 +128,8 @@ def _session_summary(row: SessionRow, patient: PatientRow) -> Summary:
                     ("Repetitions", f"{session.repetition_count}, {counted}"),
                     ("Duration", f"{session.duration_s:.0f} s"),
                     ("Pain before, after", f"{session.pain.before}, {session.pain.after} of 10"),
+                    *((name.capitalize(), text) for name, text in feedback_texts(session.feedback)),
+                    *((("Note", session.feedback.note),) if session.feedback.note else ()),
                 ),
             ),
             *(_measured(session.result) if session.result else ()),

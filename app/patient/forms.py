@@ -8,9 +8,14 @@ from flask import abort
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, IntegerField, RadioField
+from wtforms import HiddenField, IntegerField, RadioField, TextAreaField
 from wtforms.fields.choices import SelectChoice
-from wtforms.validators import InputRequired, NumberRange, Optional
+from wtforms.validators import InputRequired, Length, NumberRange, Optional
+
+from rtm.feedback import LONGEST_NOTE, load_scales
+
+# More than any program asks for at once: what is beyond is a slip of the finger.
+MOST_REPETITIONS, MOST_MINUTES = 500, 240
 
 
 def _between(least: int, most: int) -> NumberRange:
@@ -40,9 +45,21 @@ class SessionForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types
         validators=[InputRequired(_l("Please choose your pain now, from 0 to 10."))],
     )
     repetitions = IntegerField(
-        _l("How many did you do?"), validators=[Optional(), _between(1, 500)]
+        _l("How many did you do?"), validators=[Optional(), _between(1, MOST_REPETITIONS)]
     )
-    minutes = IntegerField(_l("For how many minutes?"), validators=[Optional(), _between(1, 240)])
+    minutes = IntegerField(
+        _l("For how many minutes?"), validators=[Optional(), _between(1, MOST_MINUTES)]
+    )
+    effort = RadioField(choices=_SCALE, coerce=int, validators=[Optional()])
+    difficulty = RadioField(
+        choices=[SelectChoice(one.id, one.text["en"]) for one in load_scales().difficulties],
+        validators=[Optional()],
+    )
+    note = TextAreaField(
+        validators=[Length(max=LONGEST_NOTE, message=_l("Your note is too long. Please cut it."))],
+        # A browser counts the end of a line as one character, and sends two.
+        filters=[lambda note: note and note.replace("\r\n", "\n")],
+    )
 
 
 class RangeForm(FlaskForm):  # type: ignore[misc]  # flask_wtf has no types

@@ -22,10 +22,14 @@ from app.languages import language
 from app.live_sessions import PieceConflict, PiecesMissing, finish, keep_piece
 from app.patient.coach import coach_page
 from app.patient.consent_views import while_wanted
+from app.patient.feedback import feedback_of
 from app.patient.forms import started_at
 from app.patient.pages import read_today
+from app.patient.safety_gate import gate
 from app.sessions import SessionConflict, SessionRefused, SessionReport
 from app.sign_in import SignIn, current_context, requires, signed_in
+from rtm.feedback import load_scales
+from rtm.safety import load_safety
 from rtm.session import Pain
 
 live_portal = Blueprint("live_portal", __name__, url_prefix="/portal")
@@ -34,7 +38,7 @@ live_portal = Blueprint("live_portal", __name__, url_prefix="/portal")
 @live_portal.get("/exercises/<exercise_id>/live")
 @requires("patient")
 @while_wanted
-def live(exercise_id: str) -> Response:
+def live(exercise_id: str) -> ResponseReturnValue:
     page = read_today(current_context(), _sign_in())
     line = page.line(exercise_id)
     if line is None:
@@ -44,12 +48,16 @@ def live(exercise_id: str) -> Response:
             404,
             _("The camera can't measure this exercise. Please tell us how it went instead."),
         )
+    if (first := gate(_sign_in())) is not None:
+        return first
     session_id = str(uuid4())
     response = Response(
         render_template(
             "portal/live.html",
             line=line,
             coach=coach_page(line, session_id, _addresses(session_id), language()),
+            scales=load_scales(),
+            safety=load_safety(),
         )
     )
     response.headers["Permissions-Policy"] = "camera=(self)"
@@ -100,6 +108,7 @@ def _report(session_id: str, document: Any) -> tuple[SessionReport, int]:
             started_at=started_at(str(document["started_at"]), current_context().now()),
             pain=Pain(int(document["pain_before"]), int(document["pain_after"])),
             repetitions_reported=int(document["counted"]),
+            feedback=feedback_of(document),
         ), int(document["pieces"])
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise SessionRefused(

@@ -28,6 +28,7 @@ from app.patient.consent_views import while_wanted
 from app.patient.forms import RangeForm, started_at, what_is_wrong
 from app.patient.measured_words import in_patients_words, problem_in_patients_words
 from app.patient.names import REGIONS, SIDES
+from app.patient.safety_gate import patient_standing
 from app.range_rows import RangeLine, read_range_lines
 from app.range_tests import (
     RangeTestConflict,
@@ -101,7 +102,9 @@ def choose() -> str:
 @range_portal.get("/<joint_id>")
 @requires("patient")
 @while_wanted
-def joint(joint_id: str) -> str:
+def joint(joint_id: str) -> ResponseReturnValue:
+    if patient_standing(_sign_in()).blocked_by is not None:
+        return redirect(url_for("safety_portal.stop"), 303)
     try:
         movement = measurable_movement(joint_id)
     except RangeTestRefused as error:

@@ -20,8 +20,11 @@ from werkzeug.wrappers import Response
 from app.error_pages import error_page
 from app.jobs.queue import current_jobs
 from app.patient.consent_views import is_consent_asked, while_wanted
+from app.patient.feedback import feedback_of
 from app.patient.forms import SessionForm, started_at, what_is_wrong
 from app.patient.pages import read_result, read_today
+from app.patient.safety_gate import gate, patient_standing
+from app.safety import care_team_phone, session_judgement
 from app.sessions import (
     SessionConflict,
     SessionRefused,
@@ -30,6 +33,7 @@ from app.sessions import (
     accept_recording,
 )
 from app.sign_in import SignIn, current_context, requires, signed_in
+from rtm.feedback import load_scales
 from rtm.session import Pain
 
 portal = Blueprint("portal", __name__, url_prefix="/portal")
@@ -51,18 +55,24 @@ def today() -> ResponseReturnValue:
     asked = is_consent_asked(sign_in)
     if asked and sign_in.portal_account_id is not None:
         return redirect(url_for("consent_portal.read"), 303)
-    page = read_today(current_context(), sign_in)
-    return render_template("portal/today.html", page=page, consent_asked=asked)
+    return render_template(
+        "portal/today.html",
+        page=read_today(current_context(), sign_in),
+        consent_asked=asked,
+        blocked=patient_standing(sign_in).blocked_by is not None,
+    )
 
 
 @portal.get("/exercises/<exercise_id>")
 @requires("patient")
 @while_wanted
-def exercise(exercise_id: str) -> str:
+def exercise(exercise_id: str) -> ResponseReturnValue:
     page = read_today(current_context(), _sign_in())
     line = page.line(exercise_id)
     if line is None:
         abort(404, _("This exercise is not in your program. Please ask your care team."))
+    if (first := gate(_sign_in())) is not None:
+        return first
     context = current_context()
     form = SessionForm(session_id=str(uuid4()))
     return render_template(
@@ -70,6 +80,7 @@ def exercise(exercise_id: str) -> str:
         page=page,
         line=line,
         form=form,
+        scales=load_scales(),
         max_upload_bytes=context.settings.max_upload_bytes,
     )
 
@@ -89,6 +100,7 @@ def send_session(exercise_id: str) -> ResponseReturnValue:
         pain=Pain(form.pain_before.data, form.pain_after.data),
         repetitions_reported=form.repetitions.data,
         duration_reported_s=None if form.minutes.data is None else form.minutes.data * 60.0,
+        feedback=feedback_of(form.data),
     )
     upload = request.files.get("recording")
     assert sign_in.patient_id is not None, "a patient's sign-in always names one"
@@ -119,10 +131,19 @@ def send_session(exercise_id: str) -> ResponseReturnValue:
 @portal.get("/sessions/<session_id>")
 @requires("patient")
 def result(session_id: str) -> str:
-    page = read_result(current_context(), _sign_in(), session_id)
+    context, sign_in = current_context(), _sign_in()
+    page = read_result(context, sign_in, session_id)
     if page is None:
         abort(404, _("There is no such session."))
-    return render_template("portal/result.html", page=page)
+    with context.database.begin(sign_in.tenant_id) as db:
+        phone = care_team_phone(db, sign_in.tenant_id)
+    return render_template(
+        "portal/result.html",
+        page=page,
+        scales=load_scales(),
+        judgement=session_judgement(page.row),
+        phone=phone,
+    )
 
 
 @portal.get("/sessions/<session_id>/status.json")

@@ -56,6 +56,12 @@ from app.store.portal import (
 )
 from app.store.range import RangeTestRow
 from app.store.reminders import ContactRow, ReminderRow, ReminderWishesRow
+from app.store.safety import (
+    AlertAcknowledgementRow,
+    AlertRow,
+    SafetyFactIsFinal,
+    SafetyScreenRow,
+)
 from app.store.templates import FavouriteExerciseRow, ProgramTemplateRow
 from app.store.tenant import Tenant, tenant_by_iss
 
@@ -63,6 +69,8 @@ __all__ = [
     "ALL_TENANTS",
     "LONGEST_ENTRY",
     "AccessTryRow",
+    "AlertAcknowledgementRow",
+    "AlertRow",
     "Base",
     "BulkExportRow",
     "ChargeApprovalRow",
@@ -107,6 +115,8 @@ __all__ = [
     "RangeTestRow",
     "ReminderRow",
     "ReminderWishesRow",
+    "SafetyFactIsFinal",
+    "SafetyScreenRow",
     "SessionRow",
     "SignInRow",
     "SubscriptionNoticeRow",

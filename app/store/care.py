@@ -36,7 +36,8 @@ class SessionRow(TenantOwned, Base):
     """A session as accepted from the patient, then its result.
 
     `status` goes received → scored, or received → refused with `problem` in plain words.
-    `concluded_at` is when the result was there, `software_version` what measured it.
+    `concluded_at` is when the result was there, `software_version` what measured it. `effort`,
+    `difficulty`, `note` and `stopped_reason` are those of `rtm.feedback`.
     """
 
     __tablename__ = "session"
@@ -53,6 +54,10 @@ class SessionRow(TenantOwned, Base):
     pain_after: Mapped[int]
     repetitions_reported: Mapped[int | None]
     duration_reported_s: Mapped[float | None]
+    effort: Mapped[int | None]
+    difficulty: Mapped[str | None]
+    note: Mapped[str | None]
+    stopped_reason: Mapped[str | None]
     recording: Mapped[str | None]
     recording_sha256: Mapped[str | None]
     status: Mapped[str]

@@ -1,6 +1,6 @@
 import { defineConfig } from "vite";
 
-// One entry an audience; the server reads the manifest, so there is no index.html.
+// One entry an audience or a way of doing a session; the server reads the manifest, so there is no index.html.
 export default defineConfig({
   base: "/static/",
   // The pose model is fetched by its address, as a file of ours.
@@ -11,13 +11,9 @@ export default defineConfig({
     emptyOutDir: true,
     manifest: true,
     rollupOptions: {
-      input: [
-        "src/clinician.ts",
-        "src/portal.ts",
-        "src/live.ts",
-        "src/office.ts",
-        "src/service_worker.ts",
-      ],
+      input: ["clinician", "portal", "live", "guided", "office", "service_worker"].map(
+        (name) => `src/${name}.ts`,
+      ),
     },
   },
 });

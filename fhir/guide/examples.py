@@ -30,6 +30,7 @@ from fhir.range_observation import range_bundle
 from rtm.adherence import Adherence
 from rtm.episode import Consent
 from rtm.exercises import load_library
+from rtm.feedback import Feedback
 from rtm.outcomes import Instrument, Item, OutcomeResponse
 from rtm.program import Program
 from rtm.protocols import draft_program, load_protocols
@@ -192,6 +193,7 @@ def _reported() -> Session:
         Pain(3, 3),
         None,
         20,
+        Feedback(6, "just_right", "My shoulder clicks, but it does not hurt.", "tired"),
     )
 
 

@@ -8,8 +8,10 @@ from typing import Any
 from fhir import codes
 from fhir.bundle import Resource
 from rtm.exercises import load_library
+from rtm.feedback import load_scales
 from rtm.protocols import load_protocols
 from rtm.range_of_motion import MOST_ATTEMPTS, load_movements
+from rtm.safety import load_safety
 
 VALUE_SET = f"{codes.BASE}/ValueSet"
 
@@ -26,6 +28,9 @@ _MEASURES = {
     "score_completeness": "Repetitions done of those prescribed, 0 to 100.",
     "pain_before": "Pain severity before the session, 0 to 10, as the patient says.",
     "pain_after": "Pain severity after the session, 0 to 10, as the patient says.",
+    "perceived_exertion": "Perceived exertion of a session, 0 (none) to 10 (the most one can do).",
+    "difficulty": "Whether an exercise was too easy, just right or too hard, as the patient says.",
+    "stopped_reason": "Why the patient broke off a session.",
     "angle_minimum": "Least value of a joint angle in a session.",
     "angle_maximum": "Highest value of a joint angle in a session.",
     "standard_deviation": "Sample standard deviation of the attempts of a test.",
@@ -85,6 +90,10 @@ def measures() -> dict[str, str]:
         criteria = (*phase.entry_criteria, *phase.exit_criteria)
         angles |= {criterion.measure for criterion in criteria}
     found = dict(_MEASURES)
+    for choice in load_scales().difficulties:
+        found[f"difficulty_{choice.id}"] = f"The exercise was: {choice.text['en']}."
+    for reason in load_safety().stop_reasons:
+        found[f"stopped_reason_{reason.id}"] = f"Broke off the session: {reason.text['en']}."
     for number in range(1, MOST_ATTEMPTS + 1):
         found[f"attempt_{number}"] = f"Attempt {number} of a range of motion test."
     for movement in load_movements():

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
+from uuid import uuid4
 
 import pytest
 import requests
@@ -18,7 +19,7 @@ from sqlalchemy import func, select
 from app.billing_office.export import ExportRefused, export_month
 from app.demo import walk
 from app.demo.browser import Browser, DemoFailed, wait_for
-from app.demo.history import STORIES, history_month, write_history
+from app.demo.history import STORIES, answer_no, history_month, write_history
 from app.ehr import backend_client
 from app.jobs.deliver import deliver_due
 from app.sessions import stored_session
@@ -60,10 +61,13 @@ def open_program(world: World) -> tuple[Browser, requests.Response]:
     return browser, browser.get(f"{world.places.app}/chart/prescribe/{'/'.join(SHOULDER)}")
 
 
-def sign_program(world: World) -> Browser:
-    """The therapist signs the shoulder program for the patient."""
+def sign_program(world: World, *, screened: bool = True) -> Browser:
+    """The therapist signs the shoulder program; the patient's safety answers are all no."""
     browser, page = open_program(world)
     browser.submit(page, {})
+    if screened:
+        patient = one(world, PatientRow, PatientRow.fhir_id == PATIENT)
+        answer_no(world.context, patient.id, screen_id=str(uuid4()))  # type: ignore[attr-defined]
     return browser
 
 

@@ -16,6 +16,7 @@ from app.demo import walk
 from app.demo.browser import wait_for
 from app.sessions import stored_session
 from app.store import SessionRow
+from rtm.feedback import Feedback
 from tests.app.test_service import sign_program
 from tests.conftest import World
 from tests.e2e.test_walk import CHROMIUM, accessible, picture, sign_in_at_ehr
@@ -106,7 +107,16 @@ def test_a_session_with_the_camera_coach(page: Page, world: World) -> None:
     counted = int(coach.get_attribute("data-count") or 0)
     expect(page.get_by_role("heading", name="You stopped. That is fine.")).to_be_focused()
     accessible(page)
+    page.get_by_role("radio", name="Dizzy").check()
+    expect(page.get_by_text("Call your care team before you exercise again.")).to_be_visible()
+    page.get_by_role("radio", name="Tired").check()
+    expect(page.get_by_text("Call your care team before you exercise again.")).to_be_hidden()
     choose_pain(page, "How much pain do you have now?", 3)
+    choose_pain(page, "How hard did you work?", 8)
+    page.get_by_role("button", name="Next question").click()
+    page.get_by_role("radio", name="Too hard").check()
+    picture(page, "coach_after")
+    accessible(page)
     page.get_by_role("button", name="Send").click()
     expect(page.get_by_text("What the score is made of")).to_be_visible(timeout=60_000)
     row = session_row(world)
@@ -116,6 +126,7 @@ def test_a_session_with_the_camera_coach(page: Page, world: World) -> None:
     session = stored_session(row)
     assert session is not None
     assert abs(session.repetition_count - counted) <= 1
+    assert session.feedback == Feedback(8, "too_hard", None, "tired")
     told = page.get_by_text(f"Your device counted {counted} as you went").is_visible()
     assert told == (session.repetition_count != counted)
     assert {url for url, _ in sent if not url.startswith(world.places.app)} <= {

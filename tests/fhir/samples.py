@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from hypothesis import strategies as st
 
 from rtm.exercises import load_library
+from rtm.feedback import Feedback
 from rtm.outcomes import Instrument, Item
 from rtm.program import WEEKDAYS, Dose, Goal, PrescribedExercise, Program
 from rtm.session import (
@@ -138,3 +140,10 @@ KNEE_SUM = Instrument(
     better="lower",
     source="Made up for tests",
 )
+
+
+def answered_session(session_id: str = "7a1d3f60-0000-4000-8000-000000000003") -> Session:
+    """With all that a patient can say after an exercise."""
+    return replace(
+        reported_session(session_id), feedback=Feedback(7, "too_hard", "It <b>hurts</b>.", "dizzy")
+    )

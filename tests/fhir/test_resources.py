@@ -12,15 +12,25 @@ from hypothesis import HealthCheck, given, settings
 
 from fhir.careplan import UnreadableProgram, prescription_bundle, read_program
 from fhir.device import SoftwareDevice
+from fhir.guide.vocabulary import measures
 from fhir.observation import read_measures, session_bundle
 from fhir.parties import Parties
 from fhir.patient import MissingElement, read_diagnoses, read_patient
+from rtm.feedback import load_scales
 from rtm.program import Program
 from rtm.protocols import draft_program, load_protocols
+from rtm.safety import load_safety
 from rtm.session import Session
 from smart_launch.sandbox.seed import synthetic_resources
 from tests.fhir.r4 import r4_issues
-from tests.fhir.samples import NAMES, as_stored, measured_session, programs, reported_session
+from tests.fhir.samples import (
+    NAMES,
+    answered_session,
+    as_stored,
+    measured_session,
+    programs,
+    reported_session,
+)
 
 PARTIES = Parties("Patient/p1", "Practitioner/x1", "Encounter/e1")
 DEVICE = SoftwareDevice("Homestretch", "0.1.0", "Homestretch", udi=None)
@@ -84,6 +94,7 @@ def test_sessions_of_every_kind_are_valid_r4() -> None:
         _session(measured_session()),
         _session(measured_session(), careplan=None),
         _session(reported_session()),
+        _session(answered_session()),
     ]
     assert r4_issues(bundles) == []
 
@@ -150,6 +161,31 @@ def test_pain_before_and_after_carry_the_loinc_code() -> None:
         if any(c["code"] == "72514-3" for c in r.get("code", {}).get("coding", ()))
     ]
     assert pain == [4, 3]
+
+
+def test_what_the_patient_said_stands_in_the_session_and_what_was_skipped_does_not() -> None:
+    parent = _session(answered_session())["entry"][0]["resource"]
+    assert read_measures(parent)["perceived_exertion"] == 7
+    said = {
+        component["valueCodeableConcept"]["coding"][0]["code"]
+        for component in parent["component"]
+        if "valueCodeableConcept" in component
+    }
+    assert said == {"difficulty_too_hard", "stopped_reason_dizzy"}
+    (note,) = parent["note"]
+    assert note["text"] == "It <b>hurts</b>."
+    assert note["authorReference"] == parent["subject"]
+    quiet = _session(reported_session())["entry"][0]["resource"]
+    assert "note" not in quiet
+    assert "perceived_exertion" not in read_measures(quiet)
+
+
+def test_every_answer_of_a_patient_has_a_code_in_our_guide() -> None:
+    known = measures()
+    for choice in load_scales().difficulties:
+        assert f"difficulty_{choice.id}" in known
+    for reason in load_safety().stop_reasons:
+        assert f"stopped_reason_{reason.id}" in known
 
 
 def test_building_a_bundle_again_gives_the_same_bytes() -> None:

@@ -1,5 +1,6 @@
 import "./styles.css";
 import { drawAnglePlot } from "./angle_plot";
+import { showOneAtATime } from "./cards";
 import { drawDemonstration } from "./demonstration";
 import { submitOnce } from "./form_once";
 import { offerPush, registerWorker } from "./installable";
@@ -15,6 +16,9 @@ for (const figure of document.querySelectorAll<HTMLElement>("[data-angle-plot]")
 }
 for (const figure of document.querySelectorAll<HTMLElement>("[data-demonstration]")) {
   drawDemonstration(figure);
+}
+for (const cards of document.querySelectorAll<HTMLElement>("[data-cards]")) {
+  showOneAtATime(cards);
 }
 for (const element of document.querySelectorAll<HTMLElement>("[data-await-result]")) {
   awaitResult(element);

@@ -3,7 +3,8 @@
 import type { Frame } from "../coach/landmarks";
 import { plural, share, words } from "../words";
 import { Camera } from "./camera";
-import { PieceStore, type Report } from "./piece_store";
+import { askWhyStopped, chosen, readFeedback } from "./feedback";
+import { type CoachReport, PieceStore } from "./piece_store";
 import { Recorder } from "./recorder";
 import { Sender } from "./sender";
 import { type CoachPage, PictureCheck, Session, type Shown } from "./session";
@@ -58,7 +59,7 @@ class LivePage {
     this.on("ready", () => this.beginSets());
     this.on("sound", (button) => this.toggleSound(button));
     this.on("go-on", () => this.session?.goOn());
-    this.on("stop", () => void this.end(words("live.stopped")));
+    this.on("stop", () => void this.stop());
     this.on("send", () => void this.send());
   }
 
@@ -154,6 +155,11 @@ class LivePage {
     this.root.dataset.count = String(count);
   }
 
+  private async stop(): Promise<void> {
+    if (this.step === "moving") askWhyStopped(this.root);
+    await this.end(words("live.stopped"));
+  }
+
   private async end(told: string): Promise<void> {
     if (this.step !== "moving") return;
     this.go("after");
@@ -202,13 +208,14 @@ class LivePage {
     painAfter: number | null,
     pieces = this.recorder?.count ?? 0,
   ): Promise<void> {
-    const report: Report = {
+    const report: CoachReport = {
       exercise_id: this.page.exercise.id,
       started_at: this.startedAt,
       pain_before: this.pain("pain_before") ?? 0,
       pain_after: painAfter,
       counted: this.session?.count ?? 0,
       pieces,
+      ...readFeedback(this.root),
     };
     const { sessionId, addresses } = this.page;
     const name = document.querySelector("h1")?.textContent ?? this.page.exercise.id;
@@ -251,8 +258,8 @@ class LivePage {
   }
 
   private pain(name: string): number | null {
-    const chosen = this.root.querySelector<HTMLInputElement>(`input[name="${name}"]:checked`);
-    return chosen ? Number(chosen.value) : null;
+    const value = chosen(this.root, name);
+    return value === null ? null : Number(value);
   }
 
   private on(action: string, act: (button: HTMLElement) => void): void {

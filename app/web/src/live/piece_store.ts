@@ -1,18 +1,30 @@
 /** What the server has not acknowledged yet, kept over a closed tab or a lost connection. */
 
+import type { Feedback } from "./feedback";
+
 export interface StoredPiece {
   address: string;
   piece: Blob;
 }
 
-/** What the server is told of a session, but for what is asked at its end. */
-export interface Report {
+/** What the server is told of a session; what is asked at its end comes last. */
+export interface Report extends Partial<Feedback> {
   exercise_id: string;
   started_at: string;
   pain_before: number;
   pain_after: number | null;
+}
+
+/** Of a session before the camera. */
+export interface CoachReport extends Report {
   counted: number;
   pieces: number;
+}
+
+/** Of a session by the timer, as the person tells it. */
+export interface GuidedReport extends Report {
+  repetitions: number;
+  minutes: number;
 }
 
 /** A session of this device that the server does not have yet. Without `pain_after` it was broken

@@ -1,0 +1,44 @@
+"""Taking over an alert, from the chart."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, flash, redirect, url_for
+from werkzeug.wrappers import Response
+
+from app.alerts import AlertUnknown, acknowledge
+from app.clinician.chart_request import (
+    clinician_sign_in,
+    hold_to_the_chart_shown,
+    patient_of,
+    practitioner_of,
+)
+from app.clinician.forms import AlertForm, back_with_errors
+from app.sign_in import current_context, requires
+
+chart_alerts = Blueprint("chart_alerts", __name__, url_prefix="/chart/alerts")
+chart_alerts.before_request(hold_to_the_chart_shown)
+
+
+@chart_alerts.post("/<int:alert_id>/acknowledge")
+@requires("clinician")
+def acknowledge_alert(alert_id: int) -> Response:
+    sign_in = clinician_sign_in()
+    form = AlertForm()
+    if not form.validate_on_submit():
+        return back_with_errors(form)
+    try:
+        first = acknowledge(
+            current_context(),
+            sign_in.tenant_id,
+            patient_of(sign_in),
+            alert_id,
+            practitioner_id=practitioner_of(sign_in),
+            note=(form.note.data or "").strip() or None,
+        )
+    except AlertUnknown:
+        abort(404, "This patient has no such alert.")
+    if first:
+        flash("Alert acknowledged. The patient is asked the safety questions again.", "success")
+    else:
+        flash("This alert was acknowledged before.", "warn")
+    return redirect(url_for("clinician.chart"))

@@ -1,0 +1,59 @@
+"""Alerts to the care team: their kinds, as data in `alerts.yaml`, and what one says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+
+from rtm.safety import Outcome, Reason
+
+
+class InvalidAlertKinds(ValueError):
+    """The data break the schema, or name a kind twice."""
+
+
+@dataclass(frozen=True)
+class AlertKind:
+    """`blocks_sessions`: the patient begins no session until a clinician acknowledged it."""
+
+    id: str
+    title: str
+    blocks_sessions: bool
+
+
+@dataclass(frozen=True)
+class AlertFacts:
+    """What an alert rests on. `cause` is what it is about, as `screen:<id>` or `session:<id>`."""
+
+    cause: str
+    outcome: Outcome
+    reasons: tuple[Reason, ...]
+    note: str | None = None
+
+
+@cache
+def load_alert_kinds() -> Mapping[str, AlertKind]:
+    """The kinds shipped with this package, by id. Raises InvalidAlertKinds."""
+    return read_alert_kinds(yaml.safe_load(_file("alerts.yaml")))
+
+
+def read_alert_kinds(document: Any) -> Mapping[str, AlertKind]:
+    """Raises InvalidAlertKinds."""
+    schema = json.loads(_file("alerts.schema.json"))
+    for error in Draft202012Validator(schema).iter_errors(document):
+        raise InvalidAlertKinds(f"alerts: {error.json_path}: {error.message}")
+    kinds = {one["id"]: AlertKind(**one) for one in document}
+    if len(kinds) != len(document):
+        raise InvalidAlertKinds("alerts: two kinds have one id")
+    return kinds
+
+
+def _file(name: str) -> str:
+    return files(__package__).joinpath(name).read_text("utf-8")
