@@ -640,6 +640,60 @@ def tenant_check(tenant_id: str | None, as_json: bool) -> None:
         sys.exit(1)
 
 
+@tenant.command("population")
+@click.argument("tenant_id", required=False)
+@click.option("--group", "group_id", help="A Group at the EHR; else the tenant's, else everybody.")
+@click.option("--since", help="YYYY-MM-DD, or `last`: only who changed from then.")
+@click.option("--dry-run", is_flag=True, help="Read all, keep nothing.")
+@click.option("--anew", is_flag=True, help="Don't go on with a reading that stopped.")
+@click.option("--list", "with_list", is_flag=True, help="Name the records that were refused.")
+@click.option("--json", "as_json", is_flag=True)
+def tenant_population(
+    tenant_id: str | None,
+    group_id: str | None,
+    since: str | None,
+    dry_run: bool,
+    anew: bool,
+    with_list: bool,
+    as_json: bool,
+) -> None:
+    """Read the EHR's people by bulk export, as candidates; again goes on or brings up to date.
+
+    Nobody is monitored by it: a clinician starts an episode with consent. Exit 1 where a part could
+    not be read.
+    """
+    from app import logs
+    from app.population import PopulationInterrupted, PopulationRefused, read_population
+    from app.population_command import parse_since, summary_json, summary_lines
+
+    logs.configure()
+    with _database_errors():
+        context = _migrated_context()
+        row = _tenant_row(context, _only_tenant(context, tenant_id))
+        group_id = group_id or row.population.get("group")
+        try:
+            summary = read_population(
+                context,
+                row.id,
+                group_id=group_id,
+                since=parse_since(context, row, group_id, since),
+                dry_run=dry_run,
+                anew=anew,
+                say=lambda line: click.echo(line, err=True),
+            )
+        except PopulationRefused as error:
+            raise CliError(str(error)) from None
+        except PopulationInterrupted as error:
+            raise CliFailure(f"{error}; the same command goes on from here") from None
+    if as_json:
+        click.echo(json.dumps(summary_json(summary, with_list=with_list)))
+    else:
+        for line in summary_lines(summary, dry_run=dry_run, with_list=with_list):
+            click.echo(line)
+    if summary.incomplete:
+        raise CliFailure("a part of the export could not be read; see above")
+
+
 @main.group()
 def keys() -> None:
     """The keys that sign our client assertions."""

@@ -59,6 +59,7 @@ _BY_TYPE: dict[str, tuple[str, ...]] = {
         "Device": "identifier patient status type",
         "DocumentReference": "identifier patient subject category status type date",
         "Encounter": "identifier patient subject status class type date based-on",
+        "Group": "identifier type code",
         "Goal": "identifier patient subject category lifecycle-status start-date",
         "Observation": "identifier patient subject category code status date based-on has-member "
         "encounter",

@@ -1,0 +1,50 @@
+"""population
+
+Revision: 0016
+Follows: 0011
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0016"
+down_revision = "0011"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "population_read",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("group_id", sa.String(), nullable=True),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.Column("transaction_time", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("lines_done", sa.JSON(), nullable=False),
+        sa.Column("counts", sa.JSON(), nullable=False),
+        sa.Column("refused", sa.JSON(), nullable=False),
+        sa.Column("problems", sa.JSON(), nullable=False),
+        sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("tenant_id", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["tenant.id"], name=op.f("fk_population_read_tenant_id_tenant")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_population_read")),
+    )
+    with op.batch_alter_table("population_read", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_population_read_status"), ["status"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_population_read_tenant_id"), ["tenant_id"], unique=False
+        )
+    with op.batch_alter_table("tenant", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("population", sa.JSON(), nullable=False, server_default="{}"))
+
+
+def downgrade() -> None:
+    # Not in a batch: SQLite would make the table anew, to which others refer.
+    op.drop_column("tenant", "population")
+    op.drop_table("population_read")
