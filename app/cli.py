@@ -501,6 +501,46 @@ def outbox_retry(message: int | None, tenant_id: str | None) -> None:
     click.echo(f"{count} messages are in the queue again")
 
 
+@main.group()
+def jobs() -> None:
+    """Background work that failed through a fault of ours, and waits or was set aside."""
+
+
+@jobs.command("list")
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def jobs_list(tenant_id: str | None) -> None:
+    """List what failed: its number, what it was about, how often, and where in the code."""
+    from app.jobs.failures import failures
+
+    with _database_errors():
+        context = _migrated_context()
+        with context.database.begin(_only_tenant(context, tenant_id)) as session:
+            for row in failures(session):
+                state = (
+                    "set aside" if row.set_aside_at else f"again at {row.next_attempt_at:%H:%M}Z"
+                )
+                click.echo(
+                    f"{row.id}  {row.task}  {row.subject}  {row.attempts} attempts, {state}: "
+                    f"{row.last_error}"
+                )
+
+
+@jobs.command("retry")
+@click.option("--job", "job_id", type=int, help="One by its number; else all.")
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def jobs_retry(job_id: int | None, tenant_id: str | None) -> None:
+    """Let the next sweep try what failed again."""
+    from app.jobs.failures import let_go
+
+    with _database_errors():
+        context = _migrated_context()
+        with context.database.begin(_only_tenant(context, tenant_id)) as session:
+            count = let_go(session, job_id)
+    if job_id is not None and count == 0:
+        raise CliError(f"no failed job has the number {job_id}")
+    click.echo(f"{count} jobs will be tried again")
+
+
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True)

@@ -6,17 +6,22 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from app.api.identity import software
 from app.context import Context
 from app.ehr import backend_client, capabilities_of
 from app.hl7.outbound import NoDestination
-from app.hl7.settings import hl7_settings
+from app.hl7.settings import InvalidHl7Settings, hl7_settings
 from app.hl7.write_back import NoRecordNumber, queue_mdm, queue_oru
+from app.hl7.writing import NotValid
 from app.jobs.backoff import next_attempt
-from app.jobs.document import DEVICE, build_document, build_page
+from app.jobs.document import build_document, build_page
+from app.jobs.failures import our_error
+from app.jobs.lease import is_free, is_held
 from app.range_tests import change_since_last, stored_result
 from app.sessions import concluded_session
 from app.store import (
@@ -66,9 +71,30 @@ class ReadBackDiffers(Exception):
 
 def deliver_due(context: Context, tenant_id: str, patient_id: int) -> None:
     """Delivers this patient's messages in order, until one must wait."""
+    _set_aside_what_kills_workers(context, tenant_id, patient_id)
     while (message := _lease_next(context, tenant_id, patient_id)) is not None:
         if not _attempt(context, tenant_id, message):
             return
+
+
+def _set_aside_what_kills_workers(context: Context, tenant_id: str, patient_id: int) -> None:
+    """A failure that is told ends otherwise: of these messages no attempt came back at all."""
+    with context.database.begin(tenant_id) as db:
+        db.execute(
+            update(OutboxRow)
+            .where(
+                OutboxRow.patient_id == patient_id,
+                OutboxRow.status == "pending",
+                OutboxRow.attempts >= context.settings.outbox_max_attempts,
+                is_free(OutboxRow.leased_until, context.now()),
+            )
+            .values(
+                status="stuck",
+                leased_until=None,
+                last_error="the worker died each time that it was sent",
+            )
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _lease_next(context: Context, tenant_id: str, patient_id: int) -> OutboxRow | None:
@@ -81,14 +107,14 @@ def _lease_next(context: Context, tenant_id: str, patient_id: int) -> OutboxRow 
             .order_by(OutboxRow.id)
             .limit(1)
         )
-        if row is None or row.next_attempt_at > now:
+        if row is None or row.next_attempt_at > now or is_held(row.leased_until, now):
             return None
         leased = db.execute(
             update(OutboxRow)
             .where(
                 OutboxRow.id == row.id,
                 OutboxRow.status == "pending",
-                or_(OutboxRow.leased_until.is_(None), OutboxRow.leased_until <= now),
+                is_free(OutboxRow.leased_until, now),
             )
             .values(leased_until=now + _LEASE, attempts=OutboxRow.attempts + 1)
             .execution_options(synchronize_session=False)
@@ -112,7 +138,12 @@ def _attempt(context: Context, tenant_id: str, message: OutboxRow) -> bool:
         places = _sent(context, tenant, stored, client)
         _note_delivered(context, tenant_id, message, client, places)
     except (FhirError, LaunchRefused, ReadBackDiffers, Unreadable, NoWay) as error:
-        return _note_failure(context, tenant_id, message, error)
+        return _note_failure(context, tenant_id, message, error, str(error))
+    except OperationalError:
+        raise  # the database, not the message: it is tried again
+    except Exception as error:
+        # A message that nobody foresaw must not hold up the patient's others.
+        return _note_failure(context, tenant_id, message, error, our_error(error))
     log.info("delivered", message=message.id, kind=message.kind, attempts=message.attempts)
     return True
 
@@ -164,8 +195,10 @@ def _by_hl7(context: Context, tenant_id: str, message: OutboxRow) -> str:
                 row = queue_oru(db, tenant, patient, session, name, context.now())
             else:
                 row = queue_mdm(db, tenant, patient, build_page(db, message), context.now())
-        except (NoDestination, NoRecordNumber) as error:
+        except (NoDestination, NoRecordNumber, NotValid) as error:
             raise NoWay(f"hl7: {error}") from None
+        except InvalidHl7Settings as error:
+            raise NoWay(_damaged(error)) from None
         return f"{row.message_type} {row.control_id}"
 
 
@@ -175,10 +208,15 @@ def _choose_way(
     """Settles `message.way`, once for all its attempts. Raises NoWay."""
     if message.way is not None:
         return
+    try:
+        taken = [kind for place in hl7_settings(tenant).destinations for kind in place.takes]
+        damage = ""
+    except InvalidHl7Settings as error:
+        taken, damage = [], f"; {_damaged(error)}"
     choice = choose(
         message.kind,  # type: ignore[arg-type]  # written from a MessageKind
         capabilities,
-        hl7=[kind for place in hl7_settings(tenant).destinations for kind in place.takes],
+        hl7=taken,
         allowed=tenant.practice.get("write_back", {}).get(message.kind, WAYS),
         refused=message.ways_refused,
     )
@@ -186,7 +224,14 @@ def _choose_way(
         row = db.get_one(OutboxRow, message.id)
         message.way, message.way_why = row.way, row.way_why = choice.way, choice.why
     if choice.way is None:
-        raise NoWay(choice.why)
+        raise NoWay(choice.why + damage)
+
+
+def _damaged(error: InvalidHl7Settings) -> str:
+    return (
+        f"the HL7 settings of this health system can't be read ({error}): correct them with "
+        "`homestretch hl7 settings`, then `homestretch outbox retry`"
+    )
 
 
 def _transacted(client: FhirClient, bundle: Resource, before: Resource | None) -> Resource:
@@ -257,7 +302,7 @@ def _build(db: Session, message: OutboxRow) -> dict[str, Any]:
         careplan=_careplan_reference(db, program_row),
         program_id=program_row.program_id,
         exercise_name=load_library()[session.exercise_id].name["en"],
-        device=DEVICE,
+        device=software(session_row.software_version),
         recorded=session_row.received_at,
     )
 
@@ -275,7 +320,7 @@ def _range_bundle(db: Session, row: RangeTestRow, patient: PatientRow) -> dict[s
         patient=f"Patient/{patient.fhir_id}",
         careplan=None if program is None else _careplan_reference(db, program),
         program_id=None if program is None else program.program_id,
-        device=DEVICE,
+        device=software(row.software_version),
         recorded=row.received_at,
     )
 
@@ -337,13 +382,15 @@ def _read_back(
         raise ReadBackDiffers("the program read back from the EHR is not the one that was signed")
 
 
-def _note_failure(context: Context, tenant_id: str, message: OutboxRow, error: Exception) -> bool:
+def _note_failure(
+    context: Context, tenant_id: str, message: OutboxRow, error: Exception, why: str
+) -> bool:
     """Schedules the next attempt, or sets the message aside; then the patient's next may go."""
     retryable = isinstance(error, LaunchRefused) or getattr(error, "retryable", False)
     stuck = not retryable or message.attempts >= context.settings.outbox_max_attempts
     with context.database.begin(tenant_id) as db:
         row = db.get_one(OutboxRow, message.id)
-        row.last_error, row.leased_until = str(error)[:500], None
+        row.last_error, row.leased_until = why[:500], None
         row.status = "stuck" if stuck else "pending"
         row.next_attempt_at = max(
             next_attempt(context.now(), message.attempts),
@@ -356,7 +403,7 @@ def _note_failure(context: Context, tenant_id: str, message: OutboxRow, error: E
         attempts=message.attempts,
         stuck=stuck,
         error=type(error).__name__,
-        why=str(error)[:200],
+        why=why[:200],
     )
     return stuck
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import __version__
 from app.hl7.mdm import Author, Document
 from app.range_tests import change_since_last, stored_result
 from app.sessions import concluded_session
@@ -21,14 +20,11 @@ from app.store import (
 from app.summary_pdf import Section, Summary, summary_pdf
 from fhir.bundle import Resource
 from fhir.careplan import dose_text
-from fhir.device import SoftwareDevice
 from fhir.document_reference import document_reference
 from rtm.exercises import load_library
 from rtm.program import Program
 from rtm.range_of_motion import load_movements
 from rtm.session import ExerciseResult
-
-DEVICE = SoftwareDevice("Homestretch", __version__, "Homestretch")
 
 _SIDES = {"left": "left", "right": "right", "bilateral": "both"}
 

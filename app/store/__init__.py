@@ -30,6 +30,7 @@ from app.store.hl7 import (
     PatientEventRow,
     VisitRow,
 )
+from app.store.job_failure import JobFailureRow
 from app.store.ledger_book import (
     LONGEST_ENTRY,
     EntryTooLong,
@@ -71,6 +72,7 @@ __all__ = [
     "Hl7InboundRow",
     "Hl7OutboundRow",
     "Hl7StrayRow",
+    "JobFailureRow",
     "JsonText",
     "LaunchRow",
     "LedgerFactRow",

@@ -1,4 +1,4 @@
-"""population
+"""population, failures of jobs
 
 Revision: 0016
 Follows: 0011
@@ -40,6 +40,27 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_population_read_tenant_id"), ["tenant_id"], unique=False
         )
+    op.create_table(
+        "job_failure",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("task", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("last_error", sa.String(), nullable=False),
+        sa.Column("first_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("set_aside_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("tenant_id", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["tenant.id"], name=op.f("fk_job_failure_tenant_id_tenant")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_job_failure")),
+        sa.UniqueConstraint(
+            "tenant_id", "task", "subject", name=op.f("uq_job_failure_tenant_id_task_subject")
+        ),
+    )
+    with op.batch_alter_table("job_failure", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_job_failure_tenant_id"), ["tenant_id"], unique=False)
     with op.batch_alter_table("tenant", schema=None) as batch_op:
         batch_op.add_column(sa.Column("population", sa.JSON(), nullable=False, server_default="{}"))
 
@@ -47,4 +68,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     # Not in a batch: SQLite would make the table anew, to which others refer.
     op.drop_column("tenant", "population")
+    op.drop_table("job_failure")
     op.drop_table("population_read")
