@@ -163,6 +163,11 @@ def keep_patient(db: Session, tenant: Tenant, facts: ChartFacts, as_of: datetime
     """Writes what the EHR said at `as_of`, unless the chart was read or a message came later."""
     banner = facts.banner
     row = patient_row(db, banner.id) or _merged_row(db, facts)
+    if row is not None and row.merged_into_id is not None:
+        # A person merged it here; what the EHR still says of the record given up is not the person.
+        while row.merged_into_id is not None:
+            row = db.get_one(PatientRow, row.merged_into_id)
+        return Kept(row, "superseded")
     is_new = row is None
     if row is None:
         row = PatientRow(fhir_id=banner.id, billing={})
@@ -196,7 +201,8 @@ def _merged_row(db: Session, facts: ChartFacts) -> PatientRow | None:
     None where several are ours: which of them goes on is for a person to say.
     """
     ids = [other.removeprefix("Patient/") for other in facts.replaces]
-    found = db.scalars(select(PatientRow).where(PatientRow.fhir_id.in_(ids))).all() if ids else ()
+    unmerged = PatientRow.fhir_id.in_(ids), PatientRow.merged_into_id.is_(None)
+    found = db.scalars(select(PatientRow).where(*unmerged)).all() if ids else ()
     return found[0] if len(found) == 1 else None
 
 

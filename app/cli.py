@@ -502,6 +502,51 @@ def outbox_retry(message: int | None, tenant_id: str | None) -> None:
 
 
 @main.group()
+def patient() -> None:
+    """The patients here."""
+
+
+@patient.command("merge")
+@click.argument("given_up", type=int)
+@click.option("--into", "surviving", type=int, required=True, help="The patient who goes on.")
+@click.option("--reason", required=True, help="Why the two are one person, and who decided it.")
+@click.option("--dry-run", is_flag=True, help="Say what would move, and change nothing.")
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def patient_merge(
+    given_up: int, surviving: int, reason: str, dry_run: bool, tenant_id: str | None
+) -> None:
+    """Put patient GIVEN_UP, by the number of the row, together with another who is the same person.
+
+    Refused where both have episodes that overlap. Facts keep their ids; claims that left keep the
+    identity under which they went. It can't be undone by a command.
+    """
+    from app.patient_merge import MergeRefused, merge_patients
+
+    if not reason.strip():
+        raise CliError("--reason must say why")
+    with _database_errors():
+        context = _migrated_context()
+        try:
+            done = merge_patients(
+                context,
+                _only_tenant(context, tenant_id),
+                given_up,
+                surviving,
+                reason=reason.strip(),
+                by="command line",
+                dry_run=dry_run,
+            )
+        except MergeRefused as error:
+            raise CliError(str(error)) from None
+    for name, count in sorted(done.moved.items()):
+        click.echo(f"  {name}: {count}")
+    for name in done.kept:
+        click.echo(f"homestretch: warning: {name}: both had one; the surviving's holds", err=True)
+    what = "would be merged" if dry_run else "merged"
+    click.echo(f"patient {given_up}: {what} into patient {surviving}")
+
+
+@main.group()
 def jobs() -> None:
     """Background work that failed through a fault of ours, and waits or was set aside."""
 

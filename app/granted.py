@@ -28,6 +28,7 @@ _WRITTEN = (
     "Provenance",
     "Device",
     "DocumentReference",
+    "Consent",
 )
 
 _WANTED: dict[Audience, Wanted] = {

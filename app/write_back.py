@@ -29,6 +29,7 @@ _NEEDED: Mapping[MessageKind, tuple[str, ...]] = {
     "prescription": ("CarePlan", "ServiceRequest", "Goal"),
     "session": ("Observation",),
     "range_test": ("Observation",),
+    "consent": ("Consent",),
 }
 
 # The first that a destination takes.
@@ -36,10 +37,15 @@ _BY_HL7: Mapping[MessageKind, tuple[OutboundType, ...]] = {
     "prescription": ("MDM^T02",),
     "session": ("ORU^R01",),
     "range_test": ("ORU^R01", "MDM^T02"),
+    "consent": ("MDM^T02",),
 }
 
 # A CarePlan whose exercises are still missing would be a wrong prescription: all or nothing.
 _WHOLE: frozenset[MessageKind] = frozenset({"prescription"})
+
+
+class NoWay(Exception):
+    """The EHR takes this in no form that its settings allow; the message says why of each."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from app.api.places import (
     subjects,
 )
 from app.api.registry import SERVED
+from app.consents import consent_of
 from app.range_tests import change_since_last, stored_result
 from app.store import (
     EpisodeRow,
@@ -48,7 +49,6 @@ from app.store import (
 from fhir.activity_definition import activity_definition
 from fhir.bundle import Resource
 from fhir.careplan import prescription_bundle
-from fhir.consent import consent_resource
 from fhir.device import SoftwareDevice, device_resource
 from fhir.observation import session_bundle
 from fhir.parties import Parties
@@ -56,7 +56,6 @@ from fhir.patient import PatientBanner
 from fhir.patient_copy import patient_resource
 from fhir.plan_definition import plan_definition
 from fhir.range_observation import range_bundle
-from rtm.episode import Episode
 from rtm.exercises import load_library
 from rtm.program import Program
 from rtm.protocols import load_protocols
@@ -132,7 +131,9 @@ class Holdings:
     # Sources: each gives the resources of its rows, of several types, in order -------------------
 
     def _patients(self, narrowing: Narrowing, order: Order, after: Place | None) -> Iterator[Held]:
-        statement = select(PatientRow).where(*bounded(PatientRow.seen_at, narrowing.updated))
+        statement = select(PatientRow).where(
+            *bounded(PatientRow.seen_at, narrowing.updated), PatientRow.merged_into_id.is_(None)
+        )
         if narrowing.patients is not None:
             statement = statement.where(PatientRow.fhir_id.in_(narrowing.patients))
         if narrowing.keys is not None:
@@ -281,19 +282,10 @@ class Holdings:
             statement, EpisodeRow.recorded_at, EpisodeRow.id, "episode-", order, after
         )
         for row, patient in self._rows(statement):
-            episode = from_document(Episode, row.document)
-            if episode.consent is None:
+            if row.document.get("consent") is None:
                 continue
             key = f"episode-{row.id}"
-            resource = consent_resource(
-                episode.consent,
-                episode_id=episode.id,
-                patient=f"Patient/{patient.fhir_id}",
-                organization=self.tenant.name,
-                start=episode.start,
-                end=episode.end,
-                status="active" if episode.end is None else "inactive",
-            )
+            resource = consent_of(row, patient, self.tenant)
             meta = {"lastUpdated": row.recorded_at.isoformat()}
             yield Held(identified(resource, key, meta), Place(row.recorded_at, key, 0))
 

@@ -1,8 +1,8 @@
-"""Results: HL7 v2.5.1 ORU^R01 for a home session or a range-of-motion test, one OBR, and one OBX for
-each measurement.
+"""Results: HL7 v2.5.1 ORU^R01 for a home session or a range-of-motion test.
 
-The codes are those of the FHIR Observations (`fhir.observation`, `fhir.range_observation`). What was not measured has no
-OBX, for a result without a value is read as zero by more than one receiver.
+One OBR, and one OBX for each measurement. The codes are those of the FHIR Observations
+(`fhir.observation`, `fhir.range_observation`). What was not measured has no OBX, for a result
+without a value is read as zero by more than one receiver.
 """
 
 from __future__ import annotations

@@ -193,7 +193,9 @@ class _Work:
                 raise Unusable("a merge of a number into itself")
             raise Unusable(
                 "both patients of the merge are in care here; nothing was changed: "
-                f"decide on patients {given_up.id} (given up) and {survivor.id} (surviving)"
+                f"decide on patients {given_up.id} (given up) and {survivor.id} (surviving), with "
+                f"`homestretch patient merge {given_up.id} --into {survivor.id}` and `homestretch "
+                f"hl7 replay in-{self._row.id}`, or `hl7 settle`"
             )
         if len(subjects.mrns) > 1:
             raise Unusable("a merge into several record numbers")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import structlog
 from sqlalchemy import select, update
@@ -11,44 +10,30 @@ from sqlalchemy.engine import CursorResult
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from app.api.identity import software
 from app.context import Context
 from app.ehr import backend_client, capabilities_of
-from app.hl7.outbound import NoDestination
-from app.hl7.settings import InvalidHl7Settings, hl7_settings
-from app.hl7.write_back import NoRecordNumber, queue_mdm, queue_oru
-from app.hl7.writing import NotValid
 from app.jobs.backoff import next_attempt
-from app.jobs.document import build_document, build_page
+from app.jobs.bundles import build_bundle
+from app.jobs.by_hl7 import hand_on, types_taken
+from app.jobs.document import build_document
 from app.jobs.failures import our_error
 from app.jobs.lease import is_free, is_held
-from app.range_tests import change_since_last, stored_result
-from app.sessions import concluded_session
 from app.store import (
     OutboxRow,
-    PatientRow,
-    PractitionerRow,
     ProgramRow,
-    RangeTestRow,
-    SessionRow,
     Tenant,
     from_document,
     previous_program,
 )
-from app.write_back import WAYS, choose
+from app.write_back import WAYS, NoWay, choose
 from fhir.bundle import Resource, locations
 from fhir.capability import Capabilities
-from fhir.careplan import prescription_bundle, read_program
+from fhir.careplan import read_program
 from fhir.client import Conflict, FhirClient, FhirError, Forbidden, NotSupported
 from fhir.meaning import Unreadable
 from fhir.merge import merged_bundle
-from fhir.observation import session_bundle
 from fhir.one_by_one import found_or_made, send_one_by_one
-from fhir.parties import Parties
-from fhir.range_observation import range_bundle
-from rtm.exercises import load_library
 from rtm.program import Program
-from rtm.range_of_motion import load_movements
 from smart_launch.errors import LaunchRefused
 
 log = structlog.get_logger(__name__)
@@ -59,10 +44,6 @@ _MOST_ASKED = timedelta(days=1)
 
 # How often a program is laid onto what the EHR holds before a person must look.
 _LOOKS = 3
-
-
-class NoWay(Exception):
-    """The EHR takes this in no form that its settings allow; the message says why of each."""
 
 
 class ReadBackDiffers(Exception):
@@ -133,7 +114,7 @@ def _attempt(context: Context, tenant_id: str, message: OutboxRow) -> bool:
             tenant = db.get_one(Tenant, tenant_id)
             stored = db.get_one(OutboxRow, message.id)
             if stored.bundle is None:
-                stored.bundle = _build(db, stored)
+                stored.bundle = build_bundle(db, stored)
         client = backend_client(context, tenant)
         places = _sent(context, tenant, stored, client)
         _note_delivered(context, tenant_id, message, client, places)
@@ -152,7 +133,7 @@ def _sent(
     context: Context, tenant: Tenant, message: OutboxRow, client: FhirClient
 ) -> tuple[str, ...]:
     """Where the EHR put what was sent. A way that it claims and then refuses gives place to the
-    next; only of a transaction is it sure that nothing of it is there.
+    next; only of a transaction, and of a single resource, is it sure that nothing of it is there.
 
     Raises NoWay, FhirError.
     """
@@ -160,46 +141,27 @@ def _sent(
     capabilities = capabilities_of(context, client)
     while True:
         _choose_way(context, tenant, message, capabilities)
-        if message.way == "resources":
-            return send_one_by_one(client, message.bundle, capabilities)
-        if message.way == "hl7":
-            return (_by_hl7(context, tenant.id, message),)
-        if message.way == "document":
-            with context.database.begin(tenant.id) as db:
-                document = build_document(db, message)
-            return (found_or_made(client, document, capabilities),)
         try:
-            with context.database.begin(tenant.id) as db:
-                before = _sent_before(db, message)
-            return locations(_transacted(client, message.bundle, before))
+            if message.way == "resources":
+                return send_one_by_one(client, message.bundle, capabilities)
+            if message.way == "transaction":
+                with context.database.begin(tenant.id) as db:
+                    before = _sent_before(db, message)
+                return locations(_transacted(client, message.bundle, before))
         except (Forbidden, NotSupported):
+            if message.way == "resources" and len(message.bundle["entry"]) > 1:
+                raise
             with context.database.begin(tenant.id) as db:
                 row = db.get_one(OutboxRow, message.id)
-                row.ways_refused = [*row.ways_refused, "transaction"]
+                row.ways_refused = [*row.ways_refused, message.way]
                 row.way = row.way_why = None
             message = row
-
-
-def _by_hl7(context: Context, tenant_id: str, message: OutboxRow) -> str:
-    """Hands the message on to the HL7 v2 queue, which sends it until it is answered.
-
-    Raises NoWay for a patient whom no HL7 v2 message can name.
-    """
-    with context.database.begin(tenant_id) as db:
-        tenant = db.get_one(Tenant, tenant_id)
-        patient = db.get_one(PatientRow, message.patient_id)
-        try:
-            if message.kind == "session":
-                session = concluded_session(db.get_one(SessionRow, message.subject))
-                name = load_library()[session.exercise_id].name["en"]
-                row = queue_oru(db, tenant, patient, session, name, context.now())
-            else:
-                row = queue_mdm(db, tenant, patient, build_page(db, message), context.now())
-        except (NoDestination, NoRecordNumber, NotValid) as error:
-            raise NoWay(f"hl7: {error}") from None
-        except InvalidHl7Settings as error:
-            raise NoWay(_damaged(error)) from None
-        return f"{row.message_type} {row.control_id}"
+            continue
+        if message.way == "hl7":
+            return (hand_on(context, tenant.id, message),)
+        with context.database.begin(tenant.id) as db:
+            document = build_document(db, message)
+        return (found_or_made(client, document, capabilities),)
 
 
 def _choose_way(
@@ -209,10 +171,9 @@ def _choose_way(
     if message.way is not None:
         return
     try:
-        taken = [kind for place in hl7_settings(tenant).destinations for kind in place.takes]
-        damage = ""
-    except InvalidHl7Settings as error:
-        taken, damage = [], f"; {_damaged(error)}"
+        taken, damage = types_taken(tenant), ""
+    except NoWay as error:
+        taken, damage = (), f"; {error}"
     choice = choose(
         message.kind,  # type: ignore[arg-type]  # written from a MessageKind
         capabilities,
@@ -225,13 +186,6 @@ def _choose_way(
         message.way, message.way_why = row.way, row.way_why = choice.way, choice.why
     if choice.way is None:
         raise NoWay(choice.why + damage)
-
-
-def _damaged(error: InvalidHl7Settings) -> str:
-    return (
-        f"the HL7 settings of this health system can't be read ({error}): correct them with "
-        "`homestretch hl7 settings`, then `homestretch outbox retry`"
-    )
 
 
 def _transacted(client: FhirClient, bundle: Resource, before: Resource | None) -> Resource:
@@ -277,66 +231,6 @@ def _sent_before(db: Session, message: OutboxRow) -> Resource | None:
             OutboxRow.subject == str(earlier.id),
             OutboxRow.way.is_(None) | (OutboxRow.way == "transaction"),
         )
-    )
-
-
-def _build(db: Session, message: OutboxRow) -> dict[str, Any]:
-    patient = db.get_one(PatientRow, message.patient_id)
-    if message.kind == "prescription":
-        row = db.get_one(ProgramRow, int(message.subject))
-        signer = db.get_one(PractitionerRow, row.signed_by)
-        return prescription_bundle(
-            from_document(Program, row.document),
-            Parties(f"Patient/{patient.fhir_id}", signer.fhir_user),
-            load_library().names(),
-            previous=_previous_version(db, row),
-        )
-    if message.kind == "range_test":
-        return _range_bundle(db, db.get_one(RangeTestRow, message.subject), patient)
-    session_row = db.get_one(SessionRow, message.subject)
-    program_row = db.get_one(ProgramRow, session_row.program_row_id)
-    session = concluded_session(session_row)
-    return session_bundle(
-        session,
-        patient=f"Patient/{patient.fhir_id}",
-        careplan=_careplan_reference(db, program_row),
-        program_id=program_row.program_id,
-        exercise_name=load_library()[session.exercise_id].name["en"],
-        device=software(session_row.software_version),
-        recorded=session_row.received_at,
-    )
-
-
-def _range_bundle(db: Session, row: RangeTestRow, patient: PatientRow) -> dict[str, Any]:
-    result = stored_result(row)
-    assert result is not None, "queued only with a result"
-    program = None if row.program_row_id is None else db.get_one(ProgramRow, row.program_row_id)
-    return range_bundle(
-        row.id,
-        result,
-        load_movements()[row.movement_id],
-        measured_at=row.measured_at,
-        change=change_since_last(db, row),
-        patient=f"Patient/{patient.fhir_id}",
-        careplan=None if program is None else _careplan_reference(db, program),
-        program_id=None if program is None else program.program_id,
-        device=software(row.software_version),
-        recorded=row.received_at,
-    )
-
-
-def _previous_version(db: Session, row: ProgramRow) -> Program | None:
-    earlier = previous_program(db, row)
-    return None if earlier is None else from_document(Program, earlier.document)
-
-
-def _careplan_reference(db: Session, row: ProgramRow) -> str | None:
-    """The CarePlan of this program, whichever version took it to the EHR."""
-    return db.scalar(
-        select(ProgramRow.careplan_reference)
-        .where(ProgramRow.program_id == row.program_id, ProgramRow.careplan_reference.is_not(None))
-        .order_by(ProgramRow.version.desc())
-        .limit(1)
     )
 
 

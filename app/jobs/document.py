@@ -9,6 +9,7 @@ from app.hl7.mdm import Author, Document
 from app.range_tests import change_since_last, stored_result
 from app.sessions import concluded_session
 from app.store import (
+    EpisodeRow,
     OutboxRow,
     PatientRow,
     PractitionerRow,
@@ -21,6 +22,7 @@ from app.summary_pdf import Section, Summary, summary_pdf
 from fhir.bundle import Resource
 from fhir.careplan import dose_text
 from fhir.document_reference import document_reference
+from rtm.episode import Episode
 from rtm.exercises import load_library
 from rtm.program import Program
 from rtm.range_of_motion import load_movements
@@ -72,6 +74,8 @@ def _signer(db: Session, message: OutboxRow) -> PractitionerRow | None:
 def _summary(db: Session, message: OutboxRow, patient: PatientRow) -> Summary:
     if message.kind == "prescription":
         return _program_summary(db, db.get_one(ProgramRow, int(message.subject)), patient)
+    if message.kind == "consent":
+        return _consent_summary(db.get_one(EpisodeRow, message.subject), patient)
     if message.kind == "range_test":
         return _range_summary(db, db.get_one(RangeTestRow, message.subject), patient)
     return _session_summary(db.get_one(SessionRow, message.subject), patient)
@@ -165,6 +169,27 @@ def _range_summary(db: Session, row: RangeTestRow, patient: PatientRow) -> Summa
         _named(patient),
         row.received_at,
         (Section("Measured by camera", (("Done", f"{row.measured_at:%Y-%m-%d}"), *facts)),),
+    )
+
+
+def _consent_summary(row: EpisodeRow, patient: PatientRow) -> Summary:
+    episode = from_document(Episode, row.document)
+    assert episode.consent is not None, "queued only with a consent"
+    consent = episode.consent
+    facts = [
+        ("Given", f"{consent.at:%Y-%m-%d %H:%M %Z}, {consent.method}"),
+        ("To", "monitoring of exercises done at home, with data sent to the care team"),
+        ("From", f"{episode.start}"),
+    ]
+    if consent.obtained_by:
+        facts.append(("Obtained by", consent.obtained_by))
+    if consent.text_version:
+        facts.append(("Text agreed to", f"version {consent.text_version}"))
+    return Summary(
+        "Consent to remote therapeutic monitoring",
+        _named(patient),
+        row.recorded_at,
+        (Section("Consent", facts),),
     )
 
 

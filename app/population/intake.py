@@ -34,6 +34,8 @@ def take_record(
     """
     standing = read_standing(patient)
     ours = patient_row(db, facts.banner.id)
+    if ours is not None and ours.merged_into_id is not None:
+        return "superseded"
     if standing.replaced_by is not None:
         return _follow(db, ours, standing.replaced_by)
     if ours is None and standing.deceased:
@@ -70,7 +72,9 @@ def _refuse_where_merged(db: Session, ours: PatientRow | None, facts: ChartFacts
     """Raises NotTaken where the record stands for several patients of ours since a merge."""
     replaced = [other.removeprefix("Patient/") for other in facts.replaces]
     ids = db.scalars(
-        select(PatientRow.id).where(PatientRow.fhir_id.in_(replaced)).order_by(PatientRow.id)
+        select(PatientRow.id)
+        .where(PatientRow.fhir_id.in_(replaced), PatientRow.merged_into_id.is_(None))
+        .order_by(PatientRow.id)
     ).all()
     if ours is not None:
         ids = [*ids, ours.id]

@@ -45,7 +45,7 @@ from app.store.patient_month import (
     mark_all_stale,
     mark_stale,
 )
-from app.store.people import PatientRow, PractitionerRow
+from app.store.people import PatientMergeRow, PatientRow, PractitionerRow
 from app.store.population import PopulationReadRow
 from app.store.range import RangeTestRow
 from app.store.tenant import Tenant, tenant_by_iss
@@ -79,6 +79,7 @@ __all__ = [
     "OutboxRow",
     "PatientEventIsFinal",
     "PatientEventRow",
+    "PatientMergeRow",
     "PatientMonthChargeRow",
     "PatientMonthRow",
     "PatientRow",

@@ -33,6 +33,7 @@ _WRITABLE = (
     "Provenance",
     "Device",
     "DocumentReference",
+    "Consent",
 )
 _CODE_FLOW = ("authorization_code", "refresh_token")
 _ENDPOINTS = ("token", "revocation", "introspection")

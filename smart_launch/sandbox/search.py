@@ -55,6 +55,7 @@ _BY_TYPE: dict[str, tuple[str, ...]] = {
         "CarePlan": "identifier patient subject category status intent date based-on encounter",
         "Condition": "identifier patient subject category code clinical-status encounter "
         "onset-date",
+        "Consent": "identifier patient category status date",
         "Coverage": "identifier patient beneficiary payor status type",
         "Device": "identifier patient status type",
         "DocumentReference": "identifier patient subject category status type date",

@@ -18,7 +18,7 @@ from app.ehr import backend_client
 from app.outbox import MessageKind, set_aside, try_again
 from app.outbox_command import outbox_lines
 from app.store import OutboxRow, Tenant
-from app.write_back import WAYS, choose
+from app.write_back import WAYS, choose, hl7_type
 from fhir.capability import Capabilities
 from fhir.document_reference import read_structured_summary
 from tests.app.test_hl7_outbound import Engine, destination, running
@@ -29,14 +29,23 @@ from tests.app.test_service import (
     result_of,
     series_file,
     sign_program,
+    start_monitoring,
     upload,
 )
 from tests.conftest import World
 from tests.fhir.r4 import r4_issues
 
-TYPES = ("CarePlan", "ServiceRequest", "Goal", "Observation", "DocumentReference", "Device")
+TYPES = (
+    "CarePlan",
+    "ServiceRequest",
+    "Goal",
+    "Observation",
+    "DocumentReference",
+    "Device",
+    "Consent",
+)
 PAPER = "DocumentReference"
-KINDS: tuple[MessageKind, ...] = ("prescription", "session", "range_test")
+KINDS: tuple[MessageKind, ...] = ("prescription", "session", "range_test", "consent")
 
 
 def server(*creates: str, transaction: bool = False) -> Capabilities:
@@ -58,6 +67,10 @@ def server(*creates: str, transaction: bool = False) -> Capabilities:
         ("range_test", server("Observation", "DocumentReference"), "resources"),
         ("range_test", server(), "hl7"),
         ("session", server(), "hl7"),
+        ("consent", server("Consent", transaction=True), "transaction"),
+        ("consent", server("Consent"), "resources"),
+        ("consent", server("Observation", "DocumentReference", transaction=True), "document"),
+        ("consent", server(), "hl7"),
     ],
 )
 def test_the_first_way_that_the_ehr_takes(
@@ -97,7 +110,15 @@ def test_no_way_is_chosen_against_the_settings_or_a_refusal(
     assert choice.why
     if choice.way is not None:
         assert choice.way in allowed - refused
-        assert hl7 if choice.way == "hl7" else creates & {"Observation", "CarePlan", PAPER}
+        needed = {"Observation", "CarePlan", PAPER, "Consent"}
+        assert hl7 if choice.way == "hl7" else creates & needed
+
+
+def test_a_range_test_goes_as_results_where_they_are_taken_else_as_a_page() -> None:
+    assert hl7_type("range_test", ["MDM^T02", "ORU^R01"]) == "ORU^R01"
+    assert hl7_type("range_test", ["MDM^T02"]) == "MDM^T02"
+    assert hl7_type("range_test", []) is None
+    assert choose("range_test", server(), hl7=["MDM^T02"]).way == "hl7"
 
 
 # Every kind of EHR -------------------------------------------------------------------------------
@@ -277,3 +298,72 @@ def test_settings_may_ask_for_a_document_where_the_ehr_takes_resources(world: Wo
     sign_program(world)
     wait_for("the program", lambda: all_settled(world))
     assert messages(world)["prescription"].way == "document"
+
+
+# Consent -----------------------------------------------------------------------------------------
+
+
+def consents(world: World) -> list[dict[str, Any]]:
+    with world.context.database.begin(None) as db:
+        client = backend_client(world.context, db.get_one(Tenant, world.tenant_id))
+    return list(client.search("Consent", {"patient": f"Patient/{PATIENT}"}))
+
+
+def test_the_consent_to_monitoring_is_in_the_chart_once_whatever_is_sent_again(
+    world: World,
+) -> None:
+    start_monitoring(world)
+    wait_for("the messages", lambda: all_settled(world))
+    message = messages(world)["consent"]
+    assert (message.status, message.way) == ("delivered", "transaction")
+    (consent,) = consents(world)
+    assert r4_issues([consent]) == []
+    assert (consent["status"], consent["provision"]["type"]) == ("active", "permit")
+    with world.context.database.begin(world.tenant_id) as db:
+        row = db.get_one(OutboxRow, message.id)
+        row.status, row.next_attempt_at = "pending", world.context.now()
+    wait_for("the message again", lambda: all_settled(world))
+    assert len(consents(world)) == 1
+
+
+@pytest.mark.parametrize("profile", ["epic-like", "cerner-like"])
+def test_an_ehr_without_consents_gets_a_page_that_says_what_was_agreed_to(
+    make_world: Callable[..., World], profile: str
+) -> None:
+    world = make_world(profile=profile)
+    start_monitoring(world)
+    wait_for("the messages", lambda: all_settled(world))
+    assert messages(world)["consent"].way == "document"
+    papers = {paper["description"]: paper for paper in held(world, "DocumentReference")}
+    paper = papers["Consent to remote therapeutic monitoring"]
+    inside = read_structured_summary(paper)["entry"][0]["resource"]
+    assert inside["resourceType"] == "Consent"
+    with world.context.database.begin(world.tenant_id) as db:
+        row = db.get_one(OutboxRow, messages(world)["consent"].id)
+        row.status, row.next_attempt_at = "pending", world.context.now()
+    wait_for("the message again", lambda: all_settled(world))
+    again = [p["description"] for p in held(world, "DocumentReference")]
+    assert again.count("Consent to remote therapeutic monitoring") == 1
+
+
+def test_a_consent_that_is_refused_after_all_goes_as_a_document(world: World) -> None:
+    world.plan_faults(refuse_writes=["Consent"])
+    start_monitoring(world)
+    wait_for("the messages", lambda: all_settled(world))
+    message = messages(world)["consent"]
+    assert (message.way, message.ways_refused) == (
+        "document",
+        ["transaction", "resources"],
+    )
+    world.plan_faults()
+    assert consents(world) == []
+
+
+def test_a_health_system_that_keeps_consents_itself_is_sent_none(world: World) -> None:
+    with world.context.database.begin(None) as db:
+        tenant = db.get_one(Tenant, world.tenant_id)
+        tenant.practice = {**tenant.practice, "write_back": {"consent": []}}
+    start_monitoring(world)
+    wait_for("the messages", lambda: all_settled(world))
+    assert "consent" not in messages(world)
+    assert consents(world) == []

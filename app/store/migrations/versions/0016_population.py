@@ -1,4 +1,4 @@
-"""population, failures of jobs
+"""population, failures of jobs, merged patients
 
 Revision: 0016
 Follows: 0011
@@ -61,6 +61,33 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("job_failure", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_job_failure_tenant_id"), ["tenant_id"], unique=False)
+    op.create_table(
+        "patient_merge",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("given_up_id", sa.Integer(), nullable=False),
+        sa.Column("surviving_id", sa.Integer(), nullable=False),
+        sa.Column("given_up_mrn", sa.String(), nullable=True),
+        sa.Column("moved", sa.JSON(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("merged_by", sa.String(), nullable=False),
+        sa.Column("merged_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tenant_id", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["given_up_id"], ["patient.id"], name=op.f("fk_patient_merge_given_up_id_patient")
+        ),
+        sa.ForeignKeyConstraint(
+            ["surviving_id"], ["patient.id"], name=op.f("fk_patient_merge_surviving_id_patient")
+        ),
+        sa.ForeignKeyConstraint(
+            ["tenant_id"], ["tenant.id"], name=op.f("fk_patient_merge_tenant_id_tenant")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_patient_merge")),
+    )
+    with op.batch_alter_table("patient_merge", schema=None) as batch_op:
+        for column in ("given_up_id", "surviving_id", "tenant_id"):
+            batch_op.create_index(batch_op.f(f"ix_patient_merge_{column}"), [column], unique=False)
+    with op.batch_alter_table("patient", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("merged_into_id", sa.Integer(), nullable=True))
     with op.batch_alter_table("tenant", schema=None) as batch_op:
         batch_op.add_column(sa.Column("population", sa.JSON(), nullable=False, server_default="{}"))
 
@@ -68,5 +95,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     # Not in a batch: SQLite would make the table anew, to which others refer.
     op.drop_column("tenant", "population")
+    op.drop_column("patient", "merged_into_id")
+    op.drop_table("patient_merge")
     op.drop_table("job_failure")
     op.drop_table("population_read")
