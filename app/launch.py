@@ -63,11 +63,10 @@ _LANDING: dict[Role, str] = {
 _INTENTS = {"prescribe": "clinician.choose_protocol"}
 _BROWSER_STATES = "launch_states"
 
-
+# Where whoever came back to an address of ours begins again.
 _BEGIN: dict[Role, str] = {
     "clinician": "launch.chart_launch",
     "patient": "launch.portal_launch",
-    "biller": "launch.office_launch",
 }
 
 

@@ -15,12 +15,15 @@ from sqlalchemy import select
 from app.demo import walk
 from app.demo.browser import wait_for
 from app.ehr import backend_client
+from app.jobs.deliver import deliver_due
 from app.outbox import MessageKind, set_aside, try_again
 from app.outbox_command import outbox_lines
-from app.store import OutboxRow, Tenant
+from app.range_tests import conclude_range_test
+from app.store import Hl7OutboundRow, OutboxRow, PatientRow, RangeTestRow, Tenant
 from app.write_back import WAYS, choose, hl7_type
 from fhir.capability import Capabilities
 from fhir.document_reference import read_structured_summary
+from rtm.range_of_motion import RangeResult
 from tests.app.test_hl7_outbound import Engine, destination, running
 from tests.app.test_service import (
     PATIENT,
@@ -226,6 +229,53 @@ def test_an_interface_engine_takes_what_the_ehrs_api_does_not(
     assert kinds == {"MDM^T02^MDM_T02", "ORU^R01^ORU_R01"}
     chart = walk.launch_chart(world.places, PATIENT).get(f"{world.places.app}/chart").text
     assert "In the chart as a document: MDM^T02" in chart
+
+
+def test_a_range_test_is_told_as_results_and_other_settings_tell_it_no_second_time(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(worker=False, profile="read-only")
+    sign_program(world)
+    with world.context.database.begin(world.tenant_id) as db:
+        patient_id = db.scalars(select(PatientRow.id)).one()
+        row = RangeTestRow(
+            id="7a1d3f60-0000-4000-8000-000000000009",
+            patient_id=patient_id,
+            movement_id="knee_flexion",
+            side="left",
+            measured_at=world.context.now(),
+            received_at=world.context.now(),
+            recordings=["one.npz"],
+            recordings_sha256="0",
+            status="received",
+        )
+        db.add(row)
+        db.flush()
+        result = RangeResult("knee_flexion", "left", (112.4,), 112.4, None, ())
+        conclude_range_test(world.context, db, row, result)
+
+    def told() -> list[tuple[str, str]]:
+        with world.context.database.begin(None) as db:
+            tenant = db.get_one(Tenant, world.tenant_id)
+            tenant.hl7 = {"destinations": [{**destination(9), "takes": takes}]}
+        deliver_due(world.context, world.tenant_id, patient_id)
+        with world.context.database.begin(world.tenant_id) as db:
+            rows = db.scalars(
+                select(Hl7OutboundRow).where(Hl7OutboundRow.subject.contains("range"))
+            )
+            return [(each.message_type, each.content) for each in rows]
+
+    takes = ["ORU^R01", "MDM^T02"]
+    ((message_type, content),) = told()
+    assert message_type == "ORU^R01"
+    assert "|112.4|deg^degree^UCUM|" in content
+    assert "source_landmarks" in content
+    with world.context.database.begin(world.tenant_id) as db:
+        again = db.scalars(select(OutboxRow).where(OutboxRow.kind == "range_test")).one()
+        again.status, again.next_attempt_at = "pending", world.context.now()
+    takes = ["MDM^T02"]
+    assert told() == [(message_type, content)]
+    assert messages(world)["range_test"].status == "delivered"
 
 
 # One effect --------------------------------------------------------------------------------------
