@@ -1,11 +1,11 @@
-"""Reading the people of a launch from the EHR and keeping what the service needs of them."""
+"""Reading people from the EHR, at a launch or many at once, and keeping what we need of them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import date
-from typing import Any
+from datetime import date, datetime
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -16,18 +16,27 @@ from app.context import Context
 from app.granted import partly
 from app.person_token import open_token, person_client
 from app.sign_in import SignIn
-from app.store import PatientRow, PractitionerRow, SignInRow, Tenant, mark_stale
+from app.store import (
+    PatientEventRow,
+    PatientRow,
+    PractitionerRow,
+    SignInRow,
+    Tenant,
+    mark_stale,
+)
 from fhir.client import FhirClient, FhirError
 from fhir.meaning import Unreadable
 from fhir.patient import (
     CoverageSummary,
+    PatientBanner,
     PractitionerIdentity,
     read_coverage,
     read_diagnoses,
     read_patient,
     read_practitioner,
+    read_standing,
 )
-from smart_launch.scopes import Grant, parse_grant
+from smart_launch.scopes import Grant, Level, parse_grant
 
 log = structlog.get_logger(__name__)
 
@@ -47,17 +56,22 @@ _PROVIDER_KINDS = {
 _OF_PATIENT = ("Patient", "Condition", "Coverage")
 
 
+Outcome = Literal["created", "changed", "unchanged", "superseded"]
+
+
 class PersonUnknown(Exception):
     """The EHR did not give the person whom the launch names."""
 
 
 @dataclass
 class LaunchReader:
-    """The EHR as far as a launch's token lets it be read; `not_granted` gathers the rest."""
+    """The EHR as far as a token lets it be read, at `levels` of its scopes; `not_granted` gathers
+    the rest."""
 
     client: FhirClient
     grant: Grant
     not_granted: list[str] = field(default_factory=list)
+    levels: tuple[Level, ...] = ("user", "patient")
 
     def read(self, reference: str) -> dict[str, Any]:
         """Raises FhirError; Unreadable where the EHR gives another resource than asked."""
@@ -68,7 +82,7 @@ class LaunchReader:
 
     def may(self, resource_type: str, permissions: str) -> bool:
         """Whether the scopes cover it; notes what they do not cover or only in part."""
-        extent = self.grant.extent(resource_type, permissions)
+        extent = self.grant.extent(resource_type, permissions, self.levels)
         if extent != "all":
             self._note(resource_type if extent == "none" else partly(resource_type))
         return extent != "none"
@@ -90,6 +104,28 @@ class LaunchReader:
             self.not_granted.append(item)
 
 
+@dataclass(frozen=True)
+class ChartFacts:
+    """What the EHR says of a patient, as far as it could be read.
+
+    `replaces` are the references of records that this one stands for since a merge. `coverages`
+    and `diagnoses` are None where nothing was given: what is known stays.
+    """
+
+    banner: PatientBanner
+    replaces: tuple[str, ...] = ()
+    coverages: tuple[CoverageSummary, ...] | None = None
+    diagnoses: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The patient's row, and what became of it; `superseded` where something newer is known."""
+
+    row: PatientRow
+    outcome: Outcome
+
+
 def take_in_patient(
     context: Context, db: Session, tenant: Tenant, reader: LaunchReader, fhir_id: str
 ) -> PatientRow:
@@ -99,24 +135,85 @@ def take_in_patient(
         PersonUnknown: the Patient can't be read or lacks what we can't do without.
     """
     try:
-        banner = read_patient(reader.read(f"Patient/{fhir_id}"))
+        facts = read_chart(reader, reader.read(f"Patient/{fhir_id}"))
     except (FhirError, Unreadable) as error:
         raise PersonUnknown(f"The patient could not be read from the EHR: {error}") from None
-    row = db.scalar(select(PatientRow).where(PatientRow.fhir_id == fhir_id))
+    return keep_patient(db, tenant, facts, context.now()).row
+
+
+def read_chart(reader: LaunchReader, patient: Mapping[str, Any]) -> ChartFacts:
+    """What claims need besides `patient`, as far as the granted scopes let it be read.
+
+    Raises Unreadable, FhirError.
+    """
+    banner, standing = read_patient(patient), read_standing(patient)
+    coverages = readable_coverages(
+        reader.search("Coverage", {"beneficiary": f"Patient/{banner.id}"})
+    )
+    conditions = reader.search("Condition", {"patient": banner.id})
+    return ChartFacts(
+        banner,
+        standing.replaces,
+        tuple(coverages) or None,
+        read_diagnoses(conditions) if conditions else None,
+    )
+
+
+def keep_patient(db: Session, tenant: Tenant, facts: ChartFacts, as_of: datetime) -> Kept:
+    """Writes what the EHR said at `as_of`, unless the chart was read or a message came later."""
+    banner = facts.banner
+    row = patient_row(db, banner.id) or _merged_row(db, facts)
+    if row is not None and row.merged_into_id is not None:
+        # A person merged it here; what the EHR still says of the record given up is not the person.
+        while row.merged_into_id is not None:
+            row = db.get_one(PatientRow, row.merged_into_id)
+        return Kept(row, "superseded")
+    is_new = row is None
     if row is None:
-        row = PatientRow(fhir_id=fhir_id, billing={})
+        row = PatientRow(fhir_id=banner.id, billing={})
         db.add(row)
+    elif row.seen_at > as_of or _told_since(db, row, as_of):
+        return Kept(row, "superseded")
+    before = None if is_new else (row.fhir_id, row.demographics, row.billing)
+    row.fhir_id = banner.id
     row.name, row.birth_date = banner.name, banner.birth_date
     row.time_zone = banner.time_zone or tenant.time_zone
     row.demographics = {**asdict(banner), "birth_date": banner.birth_date.isoformat()}
-    row.seen_at = context.now()
-    today = context.now().astimezone(ZoneInfo(row.time_zone)).date()
-    billing = {**row.billing, **_billing(reader, fhir_id, today)}
-    if billing != row.billing and row.id is not None:
+    row.seen_at = as_of
+    billing = {**row.billing, **_billing(facts, as_of.astimezone(ZoneInfo(row.time_zone)).date())}
+    if billing != row.billing and not is_new:
         mark_stale(db, row.id)
     row.billing = billing
     db.flush()
-    return row
+    if before is None:
+        return Kept(row, "created")
+    same = before == (row.fhir_id, row.demographics, row.billing)
+    return Kept(row, "unchanged" if same else "changed")
+
+
+def patient_row(db: Session, fhir_id: str) -> PatientRow | None:
+    return db.scalar(select(PatientRow).where(PatientRow.fhir_id == fhir_id))
+
+
+def _merged_row(db: Session, facts: ChartFacts) -> PatientRow | None:
+    """The row under a record that this one replaced since: a merge makes nobody twice.
+
+    None where several are ours: which of them goes on is for a person to say.
+    """
+    ids = [other.removeprefix("Patient/") for other in facts.replaces]
+    unmerged = PatientRow.fhir_id.in_(ids), PatientRow.merged_into_id.is_(None)
+    found = db.scalars(select(PatientRow).where(*unmerged)).all() if ids else ()
+    return found[0] if len(found) == 1 else None
+
+
+def _told_since(db: Session, row: PatientRow, as_of: datetime) -> bool:
+    """Whether a message (ADT) changed the patient after the EHR said this."""
+    told = select(PatientEventRow.id).where(
+        PatientEventRow.patient_id == row.id,
+        PatientEventRow.kind == "demographics",
+        PatientEventRow.recorded_at > as_of,
+    )
+    return db.scalar(told.limit(1)) is not None
 
 
 def read_patient_again(context: Context, sign_in: SignIn, patient_id: int) -> tuple[str, ...]:
@@ -187,23 +284,20 @@ def _named_only(db: Session, fhir_user: str, name: str | None) -> PractitionerRo
     return row
 
 
-def _billing(reader: LaunchReader, fhir_id: str, today: date) -> dict[str, Any]:
-    """What claims need, as far as the granted scopes let it be read."""
+def _billing(facts: ChartFacts, today: date) -> dict[str, Any]:
     billing: dict[str, Any] = {}
-    coverages = _readable(reader.search("Coverage", {"beneficiary": f"Patient/{fhir_id}"}))
-    if coverages:
-        coverage = coverage_to_bill(coverages, today)
+    if facts.coverages:
+        coverage = coverage_to_bill(facts.coverages, today)
         billing["coverage"] = asdict(coverage) | {
             "start": coverage.start and coverage.start.isoformat(),
             "end": coverage.end and coverage.end.isoformat(),
         }
-    conditions = reader.search("Condition", {"patient": fhir_id})
-    if conditions:
-        billing["diagnoses"] = list(read_diagnoses(conditions))
+    if facts.diagnoses is not None:
+        billing["diagnoses"] = list(facts.diagnoses)
     return billing
 
 
-def _readable(coverages: Sequence[dict[str, Any]]) -> list[CoverageSummary]:
+def readable_coverages(coverages: Iterable[Mapping[str, Any]]) -> list[CoverageSummary]:
     read = []
     for coverage in coverages:
         try:

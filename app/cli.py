@@ -524,6 +524,91 @@ def outbox_retry(message: int | None, tenant_id: str | None) -> None:
     click.echo(f"{count} messages are in the queue again")
 
 
+@main.group()
+def patient() -> None:
+    """The patients here."""
+
+
+@patient.command("merge")
+@click.argument("given_up", type=int)
+@click.option("--into", "surviving", type=int, required=True, help="The patient who goes on.")
+@click.option("--reason", required=True, help="Why the two are one person, and who decided it.")
+@click.option("--dry-run", is_flag=True, help="Say what would move, and change nothing.")
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def patient_merge(
+    given_up: int, surviving: int, reason: str, dry_run: bool, tenant_id: str | None
+) -> None:
+    """Put patient GIVEN_UP, by the number of the row, together with another who is the same person.
+
+    Refused where both have episodes that overlap. Facts keep their ids; claims that left keep the
+    identity under which they went. It can't be undone by a command.
+    """
+    from app.patient_merge import MergeRefused, merge_patients
+
+    if not reason.strip():
+        raise CliError("--reason must say why")
+    with _database_errors():
+        context = _migrated_context()
+        try:
+            done = merge_patients(
+                context,
+                _only_tenant(context, tenant_id),
+                given_up,
+                surviving,
+                reason=reason.strip(),
+                by="command line",
+                dry_run=dry_run,
+            )
+        except MergeRefused as error:
+            raise CliError(str(error)) from None
+    for name, count in sorted(done.moved.items()):
+        click.echo(f"  {name}: {count}")
+    for name in done.kept:
+        click.echo(f"homestretch: warning: {name}: both had one; the surviving's holds", err=True)
+    what = "would be merged" if dry_run else "merged"
+    click.echo(f"patient {given_up}: {what} into patient {surviving}")
+
+
+@main.group()
+def jobs() -> None:
+    """Background work that failed through a fault of ours, and waits or was set aside."""
+
+
+@jobs.command("list")
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def jobs_list(tenant_id: str | None) -> None:
+    """List what failed: its number, what it was about, how often, and where in the code."""
+    from app.jobs.failures import failures
+
+    with _database_errors():
+        context = _migrated_context()
+        with context.database.begin(_only_tenant(context, tenant_id)) as session:
+            for row in failures(session):
+                state = (
+                    "set aside" if row.set_aside_at else f"again at {row.next_attempt_at:%H:%M}Z"
+                )
+                click.echo(
+                    f"{row.id}  {row.task}  {row.subject}  {row.attempts} attempts, {state}: "
+                    f"{row.last_error}"
+                )
+
+
+@jobs.command("retry")
+@click.option("--job", "job_id", type=int, help="One by its number; else all.")
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def jobs_retry(job_id: int | None, tenant_id: str | None) -> None:
+    """Let the next sweep try what failed again."""
+    from app.jobs.failures import let_go
+
+    with _database_errors():
+        context = _migrated_context()
+        with context.database.begin(_only_tenant(context, tenant_id)) as session:
+            count = let_go(session, job_id)
+    if job_id is not None and count == 0:
+        raise CliError(f"no failed job has the number {job_id}")
+    click.echo(f"{count} jobs will be tried again")
+
+
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=8000, show_default=True)
@@ -662,6 +747,60 @@ def tenant_check(tenant_id: str | None, as_json: bool) -> None:
             click.echo(f"{finding.state:8} {finding.what:32} {finding.why}")
     if not checked.works:
         sys.exit(1)
+
+
+@tenant.command("population")
+@click.argument("tenant_id", required=False)
+@click.option("--group", "group_id", help="A Group at the EHR; else the tenant's, else everybody.")
+@click.option("--since", help="YYYY-MM-DD, or `last`: only who changed from then.")
+@click.option("--dry-run", is_flag=True, help="Read all, keep nothing.")
+@click.option("--anew", is_flag=True, help="Don't go on with a reading that stopped.")
+@click.option("--list", "with_list", is_flag=True, help="Name the records that were refused.")
+@click.option("--json", "as_json", is_flag=True)
+def tenant_population(
+    tenant_id: str | None,
+    group_id: str | None,
+    since: str | None,
+    dry_run: bool,
+    anew: bool,
+    with_list: bool,
+    as_json: bool,
+) -> None:
+    """Read the EHR's people by bulk export, as candidates; again goes on or brings up to date.
+
+    Nobody is monitored by it: a clinician starts an episode with consent. Exit 1 where a part could
+    not be read.
+    """
+    from app import logs
+    from app.population import PopulationInterrupted, PopulationRefused, read_population
+    from app.population_command import parse_since, summary_json, summary_lines
+
+    logs.configure()
+    with _database_errors():
+        context = _migrated_context()
+        row = _tenant_row(context, _only_tenant(context, tenant_id))
+        group_id = group_id or row.population.get("group")
+        try:
+            summary = read_population(
+                context,
+                row.id,
+                group_id=group_id,
+                since=parse_since(context, row, group_id, since),
+                dry_run=dry_run,
+                anew=anew,
+                say=lambda line: click.echo(line, err=True),
+            )
+        except PopulationRefused as error:
+            raise CliError(str(error)) from None
+        except PopulationInterrupted as error:
+            raise CliFailure(f"{error}; the same command goes on from here") from None
+    if as_json:
+        click.echo(json.dumps(summary_json(summary, with_list=with_list)))
+    else:
+        for line in summary_lines(summary, dry_run=dry_run, with_list=with_list):
+            click.echo(line)
+    if summary.incomplete:
+        raise CliFailure("a part of the export could not be read; see above")
 
 
 @main.group()

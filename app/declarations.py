@@ -9,6 +9,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.consents import queue_consent
 from app.context import Context
 from app.rtm_book import current_episode, read_consent_events
 from app.store import ConsentEventRow, EpisodeRow, PatientRow, mark_stale, to_document
@@ -61,6 +62,9 @@ def declare(context: Context, tenant_id: str, patient_id: int, event: ConsentEve
         if episode is not None:
             db.get_one(EpisodeRow, episode.id).updated_at = now
             mark_stale(db, patient_id)
+            db.flush()
+            patient = db.get_one(PatientRow, patient_id)
+            queue_consent(db, patient, current_episode(db, patient_id) or episode, now, event.id)
 
 
 def stopped_since(db: Session, patient_id: int) -> datetime | None:

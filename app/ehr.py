@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from threading import Lock
+from typing import Literal
 
 from app.context import Context
 from app.granted import scope_for
@@ -16,7 +17,10 @@ from smart_launch.backend_service import BackendToken, backend_token
 from smart_launch.client_authentication import PublicClient
 from smart_launch.discovery import discover
 
-_tokens: dict[tuple[int, str, str], SharedToken] = {}
+# What the service itself signs in for: its daily work, or reading a population.
+Purpose = Literal["backend", "population"]
+
+_tokens: dict[tuple[int, str, str, Purpose], SharedToken] = {}
 _making = Lock()
 
 # House choice: an EHR changes what it takes with its releases; a quarter of an hour is soon enough.
@@ -34,24 +38,26 @@ def capabilities_of(context: Context, client: FhirClient) -> Capabilities:
     return kept[1]
 
 
-def backend_client(context: Context, tenant: Tenant) -> FhirClient:
+def backend_client(context: Context, tenant: Tenant, purpose: Purpose = "backend") -> FhirClient:
     """A client that signs in as the service itself.
 
     Its token is kept while it lasts, and shared by all threads of this process.
     """
 
     def fetch() -> AccessToken:
-        granted = new_backend_token(context, tenant)
+        granted = new_backend_token(context, tenant, purpose)
         return AccessToken(granted.access_token, granted.expires_at)
 
     # By context too: its key and clock are in the token's making.
-    key = (id(context), tenant.iss, tenant.backend_client_id)
+    key = (id(context), tenant.iss, tenant.backend_client_id, purpose)
     with _making:
         token = _tokens.setdefault(key, SharedToken(fetch, context.now))
     return FhirClient(tenant.iss, token)
 
 
-def new_backend_token(context: Context, tenant: Tenant) -> BackendToken:
+def new_backend_token(
+    context: Context, tenant: Tenant, purpose: Purpose = "backend"
+) -> BackendToken:
     """Raises LaunchRefused: the EHR can't be discovered, or the client gets no token."""
     client = registered_client(context, tenant, "backend")
     if isinstance(client.authentication, PublicClient):
@@ -62,6 +68,6 @@ def new_backend_token(context: Context, tenant: Tenant) -> BackendToken:
         iss=configuration.iss,
         client_id=client.client_id,
         client=client.authentication,
-        scope=scope_for(tenant, "backend", configuration),
+        scope=scope_for(tenant, purpose, configuration),
         now=context.now(),
     )

@@ -12,7 +12,7 @@ from app.store import Tenant
 from smart_launch.discovery import SmartConfiguration
 from smart_launch.scopes import Access, Wanted, scope_to_ask
 
-Audience = Literal["clinician", "patient", "biller", "backend"]
+Audience = Literal["clinician", "patient", "biller", "backend", "population"]
 
 # A sign-in that can read from the EHR again after its first token ends.
 LASTING = "lasting"
@@ -32,6 +32,7 @@ _WRITTEN = (
     "Device",
     "DocumentReference",
     "Communication",
+    "Consent",
 )
 
 _WANTED: dict[Audience, Wanted] = {
@@ -57,6 +58,16 @@ _WANTED: dict[Audience, Wanted] = {
         (Access("user", "Practitioner", "r"), Access("user", "PractitionerRole", "rs")),
     ),
     "backend": Wanted((), (), tuple(Access("system", name, "crus") for name in _WRITTEN)),
+    # Asked for while a population is read, and at no other time.
+    "population": Wanted(
+        (),
+        (),
+        (
+            Access("system", "Patient", "rs"),
+            Access("system", "Condition", "rs"),
+            Access("system", "Coverage", "rs"),
+        ),
+    ),
 }
 
 _NOTES: dict[Audience, dict[str, str | LazyString]] = {
@@ -87,6 +98,7 @@ _NOTES: dict[Audience, dict[str, str | LazyString]] = {
         name: f"{name} can't be written to the EHR as such; it goes in another form or waits"
         for name in _WRITTEN
     },
+    "population": {},
 }
 
 _IN_PART = "The EHR let us read only part of what it has (%(name)s); some may be missing."

@@ -65,11 +65,10 @@ _LANDING: dict[Role, str] = {
 _INTENTS = {"prescribe": "programs.choose"}
 _BROWSER_STATES = "launch_states"
 
-
+# Where whoever came back to an address of ours begins again.
 _BEGIN: dict[Role, str] = {
     "clinician": "launch.chart_launch",
     "patient": "launch.portal_launch",
-    "biller": "launch.office_launch",
 }
 
 

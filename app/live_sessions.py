@@ -82,7 +82,7 @@ def keep_piece(
     with context.database.begin(tenant_id) as db:
         if is_monitoring_stopped(db, patient_id):
             raise SessionNotWanted(STOPPED)
-    _series(content)
+    series = _series(content)
     folder.mkdir(parents=True, exist_ok=True)
     draft = folder / f".{uuid4()}.part"
     with draft.open("wb") as file:
@@ -90,6 +90,7 @@ def keep_piece(
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+    _keep_parsed(series, path)
 
 
 def finish(
@@ -114,7 +115,7 @@ def finish(
     missing = tuple(number for number, path in enumerate(paths) if not path.exists())
     if missing:
         raise PiecesMissing(missing)
-    series = _joined(_series(path.read_bytes()) for path in paths)
+    series = _joined(_parsed(path) for path in paths)
     with tempfile.TemporaryDirectory() as scratch:
         whole = Path(scratch) / "session.npz"
         write_npz(series, whole)
@@ -129,6 +130,25 @@ def _folder(context: Context, tenant_id: str, patient_id: int, session_id: str) 
     if not _SESSION_ID.fullmatch(session_id):
         raise SessionRefused(_("The session id must be a UUID in lower case."))
     return context.settings.recordings_dir / "live" / f"{tenant_id}-{patient_id}-{session_id}"
+
+
+def _keep_parsed(series: LandmarkSeries, path: Path) -> None:
+    """Beside the piece at `path`, so that finishing need not parse hours of JSON in one request."""
+    draft = path.with_name(f".{uuid4()}.npz")
+    write_npz(series, draft)
+    draft.replace(_parsed_path(path))
+
+
+def _parsed(path: Path) -> LandmarkSeries:
+    """The piece at `path`, as parsed when it came, else anew. Raises SessionRefused."""
+    try:
+        return read_series(_parsed_path(path))
+    except (FileNotFoundError, UnreadableSeries):
+        return _series(path.read_bytes())
+
+
+def _parsed_path(path: Path) -> Path:
+    return path.with_name(path.name.replace(".json.gz", ".npz"))
 
 
 def _series(content: bytes) -> LandmarkSeries:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import func, select, update
 from sqlalchemy.engine import CursorResult
@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.store import OutboxRow
 
-MessageKind = Literal["prescription", "session", "range_test", "message"]
+MessageKind = Literal["prescription", "session", "range_test", "consent", "message"]
 
 
 def enqueue(
@@ -36,6 +36,11 @@ def enqueue(
     )
     db.add(row)
     return row
+
+
+def is_wanted(practice: Mapping[str, Any], kind: MessageKind) -> bool:
+    """Whether the health system's settings leave any way for what need not be sent."""
+    return bool(practice.get("write_back", {}).get(kind, True))
 
 
 @dataclass(frozen=True)

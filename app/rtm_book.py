@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import __version__
+from app.consents import queue_consent
 from app.store import (
     ConsentEventRow,
     EpisodeRow,
@@ -212,6 +213,7 @@ def start_episode(
             id=episode.id, patient_id=patient.id, document=to_document(episode), recorded_at=now
         )
     )
+    queue_consent(db, patient, episode, now)
     mark_stale(db, patient.id)
     db.flush()
     return episode

@@ -75,6 +75,7 @@ def add_tenant(
         }
         tenant.scopes = settings.get("scopes", {})
         tenant.frame_ancestors = settings.get("frame_ancestors", [])
+        tenant.population = settings.get("population", {})
         tenant.billing_fhir_users = settings.get("billing_fhir_users", [])
         tenant.practice = settings.get("practice", {})
         tenant.capabilities, tenant.checked_at = {}, None

@@ -5,7 +5,7 @@
 | transaction | the resources in one transaction | the server takes all of them, and transactions |
 | resources | each resource by itself | it takes those that stand alone, and no transactions |
 | document | a DocumentReference: a page to read, the resources attached | it takes documents |
-| hl7 | ORU^R01 for a session, MDM^T02 with the page to read for the rest | a destination takes it |
+| hl7 | ORU^R01 for results, MDM^T02 with the page to read for the rest | a destination takes it |
 
 The first that the server takes is chosen at the first attempt and kept with the message, so that a
 later change of the server's abilities sends nothing a second time in another form.
@@ -29,20 +29,30 @@ _NEEDED: Mapping[MessageKind, tuple[str, ...]] = {
     "prescription": ("CarePlan", "ServiceRequest", "Goal"),
     "session": ("Observation",),
     "range_test": ("Observation",),
+    "consent": ("Consent",),
     "message": ("Communication",),
 }
 
 # A message is for those whom it was written to: no document for all who read the chart.
-_AS_DOCUMENT: frozenset[MessageKind] = frozenset({"prescription", "session", "range_test"})
+_AS_DOCUMENT: frozenset[MessageKind] = frozenset(
+    {"prescription", "session", "range_test", "consent"}
+)
 
-_BY_HL7: Mapping[MessageKind, OutboundType] = {
-    "prescription": "MDM^T02",
-    "session": "ORU^R01",
-    "range_test": "MDM^T02",
+# The first that a destination takes; a message goes to nobody by HL7 v2, for the same reason.
+_BY_HL7: Mapping[MessageKind, tuple[OutboundType, ...]] = {
+    "prescription": ("MDM^T02",),
+    "session": ("ORU^R01",),
+    "range_test": ("ORU^R01", "MDM^T02"),
+    "consent": ("MDM^T02",),
+    "message": (),
 }
 
 # A CarePlan whose exercises are still missing would be a wrong prescription: all or nothing.
 _WHOLE: frozenset[MessageKind] = frozenset({"prescription"})
+
+
+class NoWay(Exception):
+    """The EHR takes this in no form that its settings allow; the message says why of each."""
 
 
 @dataclass(frozen=True)
@@ -80,14 +90,19 @@ def choose(
     return Choice(None, "; ".join(against))
 
 
+def hl7_type(kind: MessageKind, taken: Collection[str]) -> OutboundType | None:
+    """As which of the types of HL7 v2 message that are `taken` a thing goes."""
+    return next((each for each in _BY_HL7[kind] if each in taken), None)
+
+
 def _objection(
     way: Way, kind: MessageKind, capabilities: Capabilities, hl7: Collection[str]
 ) -> str | None:
     if way == "hl7":
-        if kind not in _BY_HL7:
+        if not _BY_HL7[kind]:
             return f"a {kind} does not go by HL7 v2"
-        taken = _BY_HL7[kind] in hl7
-        return None if taken else f"no HL7 v2 destination takes {_BY_HL7[kind]}"
+        types = " or ".join(_BY_HL7[kind])
+        return None if hl7_type(kind, hl7) else f"no HL7 v2 destination takes {types}"
     if way == "document":
         if kind not in _AS_DOCUMENT:
             return f"a {kind} does not go as a document"

@@ -1,13 +1,14 @@
 """Bulk Data export: everybody of a group at once, for enrolment (Bulk Data Access IG 2.0, $export).
 
-Kick-off, waiting as the server asks, NDJSON files read line by line, and the export deleted at the
-end however it went. Files on another host are read only where the settings name it, and without
-our token: whoever answers must not send us where it likes.
+In steps, so that a reader can stop after any and go on later: kick-off, waiting as the server asks,
+NDJSON files read line by line, and the export deleted at the end. Files on another host are read
+only where the settings name it, and without our token: whoever answers must not send us where it
+likes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic, sleep
@@ -17,7 +18,6 @@ from urllib.parse import urljoin, urlsplit
 import structlog
 
 from fhir.client import (
-    Answer,
     FhirClient,
     FhirError,
     ForeignAddress,
@@ -52,22 +52,46 @@ class ExportPolicy:
     other_origins: frozenset[str] = frozenset()
 
 
-def export(
-    client: FhirClient,
-    path: str,
-    types: Sequence[str],
-    *,
-    since: datetime | None = None,
-    policy: ExportPolicy | None = None,
-) -> Iterator[Resource]:
-    """Every resource of `types` that an export of `path` (`Group/1/$export`) gives.
+@dataclass(frozen=True)
+class ExportFile:
+    """One NDJSON file, whose address was looked at."""
+
+    type: str
+    url: str
+    token_needed: bool
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What an export gives, of the types that were asked for.
+
+    `transaction_time` is how current it is. `error_files` counts the files in which the server
+    says what it could not export.
+    """
+
+    files: tuple[ExportFile, ...]
+    transaction_time: datetime | None
+    error_files: int
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a file by its number, from 1: its resource, or what is wrong with it."""
+
+    number: int
+    resource: Resource | None
+    problem: str | None = None
+
+
+def kick_off(
+    client: FhirClient, path: str, types: Sequence[str], *, since: datetime | None = None
+) -> str:
+    """Asks for an export of `path` (`Group/1/$export`); the URL of its status.
 
     Raises:
-        ForeignAddress: a file or the status lies on a host that the settings don't name.
-        TooLarge: more or larger files than `policy` allows.
-        FhirError: any other failure; what was given before it stands.
+        ForeignAddress: the status lies on another host.
+        FhirError: the server does not begin one.
     """
-    policy = policy or ExportPolicy()
     parameters = {"_outputFormat": NDJSON, "_type": ",".join(types)}
     if since is not None:
         parameters["_since"] = since.isoformat()
@@ -80,22 +104,28 @@ def export(
     status_url = urljoin(f"{client.base.rstrip('/')}/", location)
     if not client.same_server(status_url):
         raise ForeignAddress("the status of the export lies on another host; not followed")
-    try:
-        manifest = _finished(client, status_url, policy).body
-        yield from _resources(client, manifest, set(types), policy)
-    finally:
-        _delete(client, status_url)
+    return status_url
 
 
-def _finished(client: FhirClient, status_url: str, policy: ExportPolicy) -> Answer:
-    """The manifest, once the server has it."""
+def wait_for_manifest(
+    client: FhirClient,
+    status_url: str,
+    policy: ExportPolicy,
+    waiting: Callable[[float], None] = lambda wait_s: None,
+) -> Resource:
+    """The manifest's document, once the server has it; `waiting` is told of each pause before.
+
+    Raises:
+        NotFound: the server does not know the export any more.
+        FhirError: any other failure, or the deadline has passed.
+    """
     deadline = monotonic() + policy.deadline_s
     wait_s = policy.poll_s
     while True:
         try:
             answer = client.send("GET", status_url, headers={"Accept": "application/json"})
             if answer.status == 200:
-                return answer
+                return answer.body
             asked = retry_after_s(answer.headers)
         except ServerUnavailable as error:
             asked = error.retry_after_s
@@ -107,36 +137,71 @@ def _finished(client: FhirClient, status_url: str, policy: ExportPolicy) -> Answ
             raise ServerUnavailable(
                 f"the export was not ready within {policy.deadline_s:g} s", retryable=True
             )
+        waiting(wait_s)
         sleep(wait_s)
 
 
-def _resources(
-    client: FhirClient, manifest: Mapping[str, Any], types: set[str], policy: ExportPolicy
-) -> Iterator[Resource]:
-    files = manifest.get("output")
+def read_manifest(
+    client: FhirClient,
+    document: Mapping[str, Any],
+    types: Collection[str],
+    policy: ExportPolicy,
+) -> Manifest:
+    """All addresses are looked at before anything is fetched.
+
+    Raises:
+        ForeignAddress: a file lies on a host that the settings don't name.
+        TooLarge: there are more files than `policy` allows.
+        FhirError: it is no manifest.
+    """
+    files = document.get("output")
     if not isinstance(files, list) or not all(isinstance(file, dict) for file in files):
         raise FhirError("the export's manifest has no list of files")
     if len(files) > policy.most_files:
         raise TooLarge(f"the export has more than {policy.most_files} files")
-    if manifest.get("error"):
-        log.warning("export_incomplete", why="the server lists files of errors")
-    # All addresses are looked at before anything is fetched.
-    token_needed = manifest.get("requiresAccessToken", True) is not False
-    checked = [
-        (_checked(client, file, token_needed, policy), str(file.get("type"))) for file in files
-    ]
-    for url, type_ in checked:
-        if type_ in types:
-            yield from _lines(client, url, type_, token_needed, policy)
+    token_needed = document.get("requiresAccessToken", True) is not False
+    checked = [_checked(client, file, token_needed, policy) for file in files]
+    errors = document.get("error")
+    return Manifest(
+        files=tuple(file for file in checked if file.type in types),
+        transaction_time=_instant(document.get("transactionTime")),
+        error_files=len(errors) if isinstance(errors, list) else 0,
+    )
+
+
+def read_lines(client: FhirClient, file: ExportFile, policy: ExportPolicy) -> Iterator[Line]:
+    """The file's lines that are not empty. A broken one is told and passed over.
+
+    Raises:
+        TooLarge: the file is larger than `policy` allows.
+        FhirError: it can't be fetched, or not to its end.
+    """
+    authorized = file.token_needed and client.same_server(file.url)
+    with client.stream(file.url, accept=NDJSON, authorized=authorized) as pieces:
+        for number, line in enumerate(_split(pieces, policy), start=1):
+            if line is None:
+                most = policy.most_line_bytes
+                yield Line(number, None, f"it is longer than {most} bytes")
+            elif line.strip():
+                yield _line(number, line, file.type)
+
+
+def end_export(client: FhirClient, status_url: str) -> None:
+    """Frees the server's files. That it fails loses nothing: a server ends old exports itself."""
+    try:
+        client.send("DELETE", status_url)
+    except FhirError as error:
+        log.warning("export_not_deleted", status=error.status)
 
 
 def _checked(
     client: FhirClient, file: Mapping[str, Any], token_needed: bool, policy: ExportPolicy
-) -> str:
-    """The file's address, if it may be fetched."""
+) -> ExportFile:
+    """The file, if it may be fetched."""
     url = str(file.get("url", ""))
+    checked = ExportFile(str(file.get("type")), url, token_needed)
     if client.same_server(url):
-        return url
+        return checked
     parts = urlsplit(url)
     if f"{parts.scheme}://{parts.netloc}" not in policy.other_origins:
         raise ForeignAddress(
@@ -147,29 +212,30 @@ def _checked(
         raise ForeignAddress(
             f"a file of the export on {parts.hostname} asks for our token; not sent there"
         )
-    return url
+    return checked
 
 
-def _lines(
-    client: FhirClient, url: str, type_: str, token_needed: bool, policy: ExportPolicy
-) -> Iterator[Resource]:
-    authorized = token_needed and client.same_server(url)
-    with client.stream(url, accept=NDJSON, authorized=authorized) as pieces:
-        for number, line in enumerate(_split(pieces, policy), start=1):
-            if not line.strip():
-                continue
-            try:
-                resource = parse(line)
-            except NotFhirJson as error:
-                raise FhirError(f"line {number} of an export of {type_} is {error}") from None
-            if not isinstance(resource, dict) or resource.get("resourceType") != type_:
-                raise FhirError(f"line {number} of an export of {type_} is no {type_}")
-            yield resource
+def _instant(text: object) -> datetime | None:
+    try:
+        instant = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return instant if instant.tzinfo else None
 
 
-def _split(pieces: Iterator[bytes], policy: ExportPolicy) -> Iterator[bytes]:
-    """The lines, each as long as allowed."""
-    size, rest = 0, b""
+def _line(number: int, line: bytes, type_: str) -> Line:
+    try:
+        resource = parse(line)
+    except NotFhirJson as error:
+        return Line(number, None, f"it is {error}")
+    if not isinstance(resource, dict) or resource.get("resourceType") != type_:
+        return Line(number, None, f"it is no {type_}")
+    return Line(number, resource)
+
+
+def _split(pieces: Iterator[bytes], policy: ExportPolicy) -> Iterator[bytes | None]:
+    """The lines; None for one that is too long, of which nothing is kept."""
+    size, rest, too_long = 0, b"", False
     deadline = monotonic() + policy.deadline_s
     for piece in pieces:
         size += len(piece)
@@ -180,15 +246,10 @@ def _split(pieces: Iterator[bytes], policy: ExportPolicy) -> Iterator[bytes]:
                 f"a file of the export took longer than {policy.deadline_s:g} s", retryable=True
             )
         *lines, rest = (rest + piece).split(b"\n")
-        yield from lines
+        for line in lines:
+            too_long = too_long or len(line) > policy.most_line_bytes
+            yield None if too_long else line
+            too_long = False
         if len(rest) > policy.most_line_bytes:
-            raise TooLarge(f"a line of the export is longer than {policy.most_line_bytes} bytes")
-    yield rest
-
-
-def _delete(client: FhirClient, status_url: str) -> None:
-    """Frees the server's files. That it fails loses nothing: a server ends old exports itself."""
-    try:
-        client.send("DELETE", status_url)
-    except FhirError as error:
-        log.warning("export_not_deleted", status=error.status)
+            rest, too_long = b"", True
+    yield None if too_long else rest

@@ -21,7 +21,6 @@ RESTFUL_INTERACTION = "http://hl7.org/fhir/restful-interaction"
 SECURITY_ROLE = "http://terminology.hl7.org/CodeSystem/extra-security-role-type"
 OBJECT_ROLE = "http://terminology.hl7.org/CodeSystem/object-role"
 PLAN_DEFINITION_TYPE = "http://terminology.hl7.org/CodeSystem/plan-definition-type"
-GOAL_CATEGORY = "http://terminology.hl7.org/CodeSystem/goal-category"
 
 # Our own artefacts live under one base, so that a reader finds their definitions together.
 BASE = "https://homestretch.health/fhir"

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Any, Literal, cast
 
 from fhir import codes
-from fhir.bundle import Resource
+from fhir.bundle import Resource, put_by_identifier, transaction, urn
 from fhir.codes import concept, identifier
 from fhir.meaning import Unreadable, needed, reading
 from rtm.episode import Consent
@@ -54,6 +54,12 @@ def consent_resource(
         "policyRule": concept(codes.ACT_CODE, "OPTIN", "opt-in"),
         "provision": {"type": "permit", "period": period},
     }
+
+
+def consent_bundle(consent: Resource) -> Resource:
+    """The transaction for one consent; sent again, it replaces what was sent before."""
+    consent_urn = urn(codes.CONSENT_ID, consent["identifier"][0]["value"])
+    return transaction([put_by_identifier(consent, consent_urn)])
 
 
 def read_consent(resource: Mapping[str, Any]) -> Consent:

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from fhir.codes import ICD10CM, NPI
 from fhir.meaning import Unreadable, reading
+from fhir.reference import relative_reference
 
 _MR_TYPE = "MR"
 _TIME_ZONE_EXTENSION = "http://hl7.org/fhir/StructureDefinition/timezone"
@@ -48,6 +50,20 @@ class PatientBanner:
         """Completed years of age."""
         had_birthday = (day.month, day.day) >= (self.birth_date.month, self.birth_date.day)
         return day.year - self.birth_date.year - (0 if had_birthday else 1)
+
+
+@dataclass(frozen=True)
+class PatientStanding:
+    """What the modifier elements of a Patient say (R4, patient.html: active, deceased, link).
+
+    `replaced_by` is the reference of the record that holds from now on, `replaces` those for which
+    this one stands since a merge.
+    """
+
+    active: bool
+    deceased: bool
+    replaced_by: str | None
+    replaces: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -109,6 +125,23 @@ def _patient(resource: Mapping[str, Any]) -> PatientBanner:
         language=_language(resource.get("communication", ())),
         time_zone=_time_zone(resource, address),
     )
+
+
+def read_standing(resource: Mapping[str, Any]) -> PatientStanding:
+    """Raises Unreadable for an unknown modifier, or an element of another form."""
+    with reading(resource):
+        links = [
+            (link.get("type"), relative_reference(link["other"].get("reference", "")))
+            for link in resource.get("link", ())
+        ]
+        replacing = [other for kind, other in links if kind == "replaced-by"]
+        dead = resource.get("deceasedBoolean") is True or "deceasedDateTime" in resource
+        return PatientStanding(
+            active=resource.get("active", True) is not False,
+            deceased=dead,
+            replaced_by=next(iter(replacing), None),
+            replaces=tuple(other for kind, other in links if kind == "replaces" and other),
+        )
 
 
 def read_practitioner(
@@ -261,9 +294,16 @@ def _language(communication: Iterable[Mapping[str, Any]]) -> str | None:
 def _time_zone(resource: Mapping[str, Any], address: Mapping[str, Any]) -> str | None:
     for extension in (*address.get("extension", ()), *resource.get("extension", ())):
         if extension.get("url") == _TIME_ZONE_EXTENSION:
-            zone: str | None = extension.get("valueCode")
-            return zone
+            return _known_zone(extension.get("valueCode"))
     return None
+
+
+def _known_zone(name: object) -> str | None:
+    try:
+        ZoneInfo(name)  # type: ignore[arg-type]  # whatever the EHR put there
+    except (ZoneInfoNotFoundError, ValueError, TypeError, OSError):
+        return None
+    return str(name)
 
 
 def _first_value(identifiers: Iterable[Mapping[str, Any]]) -> str | None:

@@ -27,13 +27,17 @@ _V1 = {"read": "rs", "write": "cud", "*": "cruds"}
 class Access:
     """`permissions`, letters of `cruds`, on a resource type; `*` for every type.
 
-    `is_part`: on those resources only that a query in the scope selects.
+    `query`, where there is one, selects the resources that it holds for (`category=survey`).
     """
 
     level: Level
     resource_type: str
     permissions: str
-    is_part: bool = False
+    query: str | None = None
+
+    @property
+    def is_part(self) -> bool:
+        return self.query is not None
 
 
 @dataclass(frozen=True)
@@ -80,7 +84,8 @@ def parse_access(scope: str) -> Access | None:
     if match is None:
         return None
     level, resource_type, permissions, query = match.groups()
-    return Access(level, resource_type, _V1.get(permissions, permissions), query is not None)  # type: ignore[arg-type]  # the pattern's
+    selecting = None if query is None else query.removeprefix("?")
+    return Access(level, resource_type, _V1.get(permissions, permissions), selecting)  # type: ignore[arg-type]  # the pattern's
 
 
 def parse_grant(scope: str) -> Grant:

@@ -90,7 +90,7 @@ def remove_files(context: Context, tenant_id: str, id_: str) -> None:
 def _parameters(
     grant: Grant, offered: Sequence[str], pairs: Pairs
 ) -> tuple[Sequence[str], datetime | None]:
-    types: Sequence[str] = [name for name in offered if grant.allows(name, "r")]
+    types: Sequence[str] = [name for name in offered if grant.allows(name, "r", whole=True)]
     since = None
     for name, value in pairs:
         if name == "_type":
@@ -99,7 +99,7 @@ def _parameters(
             if unknown:
                 raise FhirProblem(400, "not-supported", "_type names a type that is not served.")
             for kind in types:
-                grant.reach(kind, "r")
+                grant.whole_reach(kind, "r")
         elif name == "_since":
             since = _instant(value)
         elif name == "_outputFormat":

@@ -87,7 +87,7 @@ def export_file(tenant_id: str, export_id: str, name: str) -> Response:
     file = next((file for file in row.output if file["name"] == name), None)
     if row.status != "complete" or file is None:
         raise FhirProblem(404, "not-found", "The export has no such file.")
-    caller.grant.for_system().reach(file["type"], "r")
+    caller.grant.for_system().whole_reach(file["type"], "r")
     path = export_folder(caller.context, tenant_id, export_id) / file["name"]
     response = send_file(path.resolve(), mimetype="application/fhir+ndjson")
     response.headers["Cache-Control"] = "no-store"

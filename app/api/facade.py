@@ -98,7 +98,7 @@ def read(tenant_id: str, resource_type: str, id_: str) -> Response:
     reach = caller.grant.reach(served.name, "r")
     with caller.context.database.begin(caller.tenant.id) as db:
         held = Holdings(db, caller.tenant).read(served.name, id_, reach.patients)
-    if held is None:
+    if held is None or not reach.covers(held.resource):
         raise _unknown(served)
     return versioned(held.resource)
 
@@ -109,7 +109,7 @@ def read_version(tenant_id: str, resource_type: str, id_: str, version: str) -> 
     reach = caller.grant.reach(served.name, "r")
     with caller.context.database.begin(caller.tenant.id) as db:
         held = Holdings(db, caller.tenant).read_version(served.name, id_, version, reach.patients)
-    if held is None:
+    if held is None or not reach.covers(held.resource):
         raise _unknown(served)
     return versioned(held.resource)
 

@@ -33,7 +33,7 @@ from app.api.places import (
     subjects,
 )
 from app.api.registry import SERVED
-from app.consent_resource import consent_of
+from app.consents import consent_of
 from app.range_tests import change_since_last, stored_result
 from app.rtm_book import read_consent_events
 from app.store import (
@@ -135,7 +135,9 @@ class Holdings:
     # Sources: each gives the resources of its rows, of several types, in order -------------------
 
     def _patients(self, narrowing: Narrowing, order: Order, after: Place | None) -> Iterator[Held]:
-        statement = select(PatientRow).where(*bounded(PatientRow.seen_at, narrowing.updated))
+        statement = select(PatientRow).where(
+            *bounded(PatientRow.seen_at, narrowing.updated), PatientRow.merged_into_id.is_(None)
+        )
         if narrowing.patients is not None:
             statement = statement.where(PatientRow.fhir_id.in_(narrowing.patients))
         if narrowing.keys is not None:

@@ -227,7 +227,9 @@ def _total(holdings: Holdings, query: Query, base: str) -> int:
 
 
 def _meets(leg: Leg, held: Held, base: str) -> bool:
-    return all(each.meets(held.resource, base) for each in leg.criteria)
+    return leg.reach.covers(held.resource) and all(
+        each.meets(held.resource, base) for each in leg.criteria
+    )
 
 
 def _narrowing(leg: Leg, base: str) -> Narrowing:
@@ -328,8 +330,9 @@ def _referred(
     for reference in wanted:
         kind, _, id_ = reference.partition("/")
         if grant.allows(kind, "r"):
-            found = holdings.read(kind, id_, grant.reach(kind, "r").patients)
-            if found is not None:
+            reach = grant.reach(kind, "r")
+            found = holdings.read(kind, id_, reach.patients)
+            if found is not None and reach.covers(found.resource):
                 yield found
 
 

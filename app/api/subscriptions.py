@@ -116,7 +116,7 @@ def create_subscription(context: Context, grant: Grant, asked: Asked) -> Subscri
             422 for several patients or one unknown here, 429 for more than a client may have.
     """
     grant.reach("Subscription", "c")
-    reach = grant.reach("Observation", "r").held_to(asked.patients)
+    reach = grant.whole_reach("Observation", "r").held_to(asked.patients)
     with context.database.begin(grant.tenant_id) as db:
         count = db.scalar(
             select(func.count())

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 import structlog
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.billing_office.claim_events import record_event, settle
@@ -23,6 +23,7 @@ from app.context import Context
 from app.hl7.mllp import Acknowledgment, MllpFailed
 from app.hl7.resend import send_until_answered
 from app.jobs.backoff import next_attempt
+from app.jobs.lease import is_free
 from app.store import ChargeMessageRow, ClaimExportRow, Tenant
 from billing.claim_events import charge_answer_event
 
@@ -124,6 +125,10 @@ def deliver_charges(
         except MllpFailed as error:
             failure, in_a_row = str(error), in_a_row + 1
             continue
+        except ValueError as error:
+            failure = f"{message.claim_id} can't be sent: {error}"
+            _note_unanswered(context, tenant_id, message, failure)
+            continue
         in_a_row = 0
         if answer.accepted:
             accepted += 1
@@ -138,7 +143,7 @@ def messages_due(db: Session, now: datetime) -> bool:
     query = select(ChargeMessageRow.id).where(
         ChargeMessageRow.status == "waiting",
         ChargeMessageRow.next_attempt_at <= now,
-        or_(ChargeMessageRow.leased_until.is_(None), ChargeMessageRow.leased_until <= now),
+        is_free(ChargeMessageRow.leased_until, now),
     )
     return db.scalar(query.limit(1)) is not None
 
@@ -180,7 +185,7 @@ def _lease_next(context: Context, tenant_id: str, *, after: int) -> ChargeMessag
             .where(
                 ChargeMessageRow.id > after,
                 ChargeMessageRow.status == "waiting",
-                or_(ChargeMessageRow.leased_until.is_(None), ChargeMessageRow.leased_until <= now),
+                is_free(ChargeMessageRow.leased_until, now),
             )
             .order_by(ChargeMessageRow.id)
             .limit(1)
@@ -198,7 +203,10 @@ def _send(
     message: ChargeMessageRow,
     sleep: Callable[[float], None],
 ) -> Acknowledgment:
-    """Raises MllpFailed without an answer; the message waits for its next attempt then."""
+    """Raises MllpFailed without an answer; the message waits for its next attempt then.
+
+    Raises ValueError for a message that no receiver could answer.
+    """
     try:
         answer = send_until_answered(
             interface.host,
@@ -208,17 +216,21 @@ def _send(
             sleep=sleep,
         )
     except MllpFailed as error:
-        with context.database.begin(tenant_id) as db:
-            row = db.get_one(ChargeMessageRow, message.id)
-            row.leased_until, row.last_error = None, str(error)[:500]
-            row.next_attempt_at = next_attempt(
-                context.now(), row.attempts, first_s=_FIRST_DELAY_S, most_s=_MOST_DELAY_S
-            )
-        log.warning("charges_unanswered", message=message.id, attempts=message.attempts)
+        _note_unanswered(context, tenant_id, message, str(error))
         raise
     with context.database.begin(tenant_id) as db:
         _record_answer(context, db, tenant_id, message.id, answer)
     return answer
+
+
+def _note_unanswered(context: Context, tenant_id: str, message: ChargeMessageRow, why: str) -> None:
+    with context.database.begin(tenant_id) as db:
+        row = db.get_one(ChargeMessageRow, message.id)
+        row.leased_until, row.last_error = None, why[:500]
+        row.next_attempt_at = next_attempt(
+            context.now(), row.attempts, first_s=_FIRST_DELAY_S, most_s=_MOST_DELAY_S
+        )
+    log.warning("charges_unanswered", message=message.id, attempts=message.attempts)
 
 
 def _record_answer(

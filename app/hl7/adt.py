@@ -81,7 +81,7 @@ def read_subjects(
         KeyError: `trigger_event` is not in KINDS.
     """
     kind = KINDS[trigger_event]
-    mrns = read_mrns(_pid(message), 3, mrn_authority)
+    mrns = read_mrns(the_pid(message), 3, mrn_authority)
     if kind != "merge":
         return AdtSubjects(kind, mrns)
     merges = [segment for segment in message.segments if segment.name == "MRG"]
@@ -98,7 +98,7 @@ def read_event(message: Message, zone: tzinfo) -> AdtEvent:
     """
     evn, pv1 = message.first("EVN"), message.first("PV1")
     return AdtEvent(
-        demographics=read_demographics(_pid(message)),
+        demographics=read_demographics(the_pid(message)),
         occurred_at=_occurred_at(evn, zone),
         visit_number=(pv1.value(19) or None) if pv1 else None,
     )
@@ -142,7 +142,8 @@ def read_demographics(pid: Segment) -> Demographics:
     return Demographics(changes, _birth_date(pid))
 
 
-def _pid(message: Message) -> Segment:
+def the_pid(message: Message) -> Segment:
+    """Raises Unusable where the message is not of one patient."""
     pids = [segment for segment in message.segments if segment.name == "PID"]
     if len(pids) != 1:
         raise Unusable(f"{len(pids)} PID segments where there is one patient")

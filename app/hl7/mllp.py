@@ -12,7 +12,7 @@ from hl7apy.exceptions import HL7apyException
 from hl7apy.parser import parse_message
 
 from app.hl7.er7 import unescape
-from app.hl7.framing import END, START
+from app.hl7.framing import END, START, framed
 
 # HL7 table 0008, original and enhanced mode: accepted, error in the content, rejected.
 _ACCEPTED, _REFUSED = ("AA", "CA"), ("AE", "AR", "CE", "CR")
@@ -61,12 +61,11 @@ def send(
         ValueError: `message` has no MSH-10 to match an answer by, or holds MLLP frame bytes.
     """
     control_id = _control_id(message)
-    if START.decode() in message or END[:1].decode() in message:
-        raise ValueError("the message holds an MLLP frame byte")
+    content = framed(message.encode())
     deadline = time.monotonic() + timeout_s
     try:
         with _connected(host, port, timeout_s, tls) as connection:
-            connection.sendall(START + message.encode() + END)
+            connection.sendall(content)
             answer = _read_frame(connection, deadline)
     except MllpUnreachable:
         raise

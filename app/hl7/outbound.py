@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import structlog
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session
 
 from app.context import Context
@@ -19,6 +19,8 @@ from app.hl7.mllp import Acknowledgment, MllpFailed, MllpUnreachable, send
 from app.hl7.settings import Destination, InvalidHl7Settings, OutboundType, hl7_settings
 from app.hl7.tls import TlsFilesUnusable, client_tls
 from app.jobs.backoff import next_attempt
+from app.jobs.failures import our_error
+from app.jobs.lease import is_free, is_held
 from app.store import Hl7OutboundRow, Tenant
 
 log = structlog.get_logger(__name__)
@@ -125,7 +127,7 @@ def _lease_next(context: Context, tenant_id: str, name: str) -> Hl7OutboundRow |
         else:
             query = query.where(*_may_go(now)).with_for_update(skip_locked=True)
         row = db.scalar(query)
-        if row is None or row.next_attempt_at > now or _is_leased(row, now):
+        if row is None or row.next_attempt_at > now or is_held(row.leased_until, now):
             return None
         row.leased_until, row.attempts = now + _LEASE, row.attempts + 1
         return row
@@ -140,12 +142,8 @@ def _unanswered(destination_name: str) -> Select[Hl7OutboundRow]:
 def _may_go(now: datetime) -> tuple[ColumnElement[bool], ...]:
     return (
         Hl7OutboundRow.next_attempt_at <= now,
-        or_(Hl7OutboundRow.leased_until.is_(None), Hl7OutboundRow.leased_until <= now),
+        is_free(Hl7OutboundRow.leased_until, now),
     )
-
-
-def _is_leased(row: Hl7OutboundRow, now: datetime) -> bool:
-    return row.leased_until is not None and row.leased_until > now
 
 
 def _attempt(context: Context, tenant_id: str, message: Hl7OutboundRow) -> bool:
@@ -164,6 +162,10 @@ def _attempt(context: Context, tenant_id: str, message: Hl7OutboundRow) -> bool:
         )
     except (MllpFailed, TlsFilesUnusable) as error:
         return _note_unanswered(context, tenant_id, message, error)
+    except Exception as error:
+        # It would come back before every other message: the destination's queue would stand.
+        _note_unsendable(context, tenant_id, message, error)
+        return True
     _note_answer(context, tenant_id, message, answer)
     return True
 
@@ -189,6 +191,15 @@ def _note_answer(
         row.sent_at, row.answered_at = now, now
         row.leased_until, row.last_error = None, None
     log.info("hl7_answered", message=message.id, tenant=tenant_id, code=answer.code)
+
+
+def _note_unsendable(
+    context: Context, tenant_id: str, message: Hl7OutboundRow, error: Exception
+) -> None:
+    with context.database.begin(tenant_id) as db:
+        row = db.get_one(Hl7OutboundRow, message.id, with_for_update=True)
+        row.state, row.leased_until, row.last_error = "failed", None, our_error(error)
+    log.error("hl7_unsendable", message=message.id, tenant=tenant_id, why=our_error(error))
 
 
 def _note_unanswered(

@@ -7,7 +7,6 @@ on is set aside with its reason, and the next one goes on.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date, timedelta
@@ -26,6 +25,7 @@ from app.hl7.header import decode, read_header
 from app.hl7.settings import Inbound, InvalidHl7Settings, hl7_settings
 from app.hl7.siu import STATUSES, Appointment, read_siu, read_visitor
 from app.hl7.unusable import Unusable
+from app.jobs.failures import our_error
 from app.store import (
     ALL_TENANTS,
     Hl7InboundRow,
@@ -87,7 +87,7 @@ def _process_next(context: Context, tenant: Tenant, settings: Inbound) -> bool:
             raise  # the database, not the message: it is tried again
         except Exception as error:
             # A message that nobody foresaw must not hold up every other one.
-            state, reason = "set_aside", f"our error: {type(error).__name__} at {_place(error)}"
+            state, reason = "set_aside", our_error(error)
             log.error("hl7_message_failed", message=row.id, error=type(error).__name__)
         now = context.now()
         row.state, row.reason, row.processed_at, row.erase_at = state, reason, now, None
@@ -95,11 +95,6 @@ def _process_next(context: Context, tenant: Tenant, settings: Inbound) -> bool:
             row.erase_at = now + timedelta(days=settings.not_ours_kept_days)
     log.info("hl7_processed", message=row.id, tenant=tenant.id, state=state, why=reason)
     return True
-
-
-def _place(error: Exception) -> str:
-    frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{frame.name}:{frame.lineno}"
 
 
 def _act(
@@ -198,7 +193,9 @@ class _Work:
                 raise Unusable("a merge of a number into itself")
             raise Unusable(
                 "both patients of the merge are in care here; nothing was changed: "
-                f"decide on patients {given_up.id} (given up) and {survivor.id} (surviving)"
+                f"decide on patients {given_up.id} (given up) and {survivor.id} (surviving), with "
+                f"`homestretch patient merge {given_up.id} --into {survivor.id}` and `homestretch "
+                f"hl7 replay in-{self._row.id}`, or `hl7 settle`"
             )
         if len(subjects.mrns) > 1:
             raise Unusable("a merge into several record numbers")

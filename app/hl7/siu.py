@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Literal
 
-from app.hl7.adt import read_mrns
+from app.hl7.adt import read_mrns, the_pid
 from app.hl7.er7 import Message, Segment, read_instant
 from app.hl7.unusable import Unusable
 
@@ -52,10 +52,7 @@ def read_visitor(message: Message, mrn_authority: tuple[str, ...]) -> tuple[str,
     Raises:
         Unusable: the appointment is not of one patient.
     """
-    pids = [segment for segment in message.segments if segment.name == "PID"]
-    if len(pids) != 1:
-        raise Unusable(f"{len(pids)} PID segments where there is one patient")
-    return read_mrns(pids[0], 3, mrn_authority)
+    return read_mrns(the_pid(message), 3, mrn_authority)
 
 
 def read_siu(message: Message, trigger_event: str, zone: tzinfo) -> Appointment:

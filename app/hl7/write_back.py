@@ -1,4 +1,4 @@
-"""Queueing what goes to the EHR by HL7 v2: session results (ORU) and readable documents (MDM)."""
+"""Queueing what goes to the EHR by HL7 v2: results (ORU) and readable documents (MDM)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.hl7.mdm import Document, mdm_t02
-from app.hl7.oru import oru_r01
+from app.hl7.oru import RangeTest, oru_r01, range_oru_r01
 from app.hl7.outbound import Outgoing, queue_message
 from app.hl7.writing import Envelope, Subject
 from app.store import Hl7OutboundRow, PatientRow, Tenant
+from rtm.range_of_motion import Change, RangeMovement
 from rtm.session import Session as ExerciseSession
 
 
@@ -43,6 +44,32 @@ def queue_oru(
         tenant,
         "ORU^R01",
         subject=f"session:{session.id}",
+        patient_id=patient.id,
+        write=write,
+        now=now,
+    )
+
+
+def queue_range_oru(
+    db: Session,
+    tenant: Tenant,
+    patient: PatientRow,
+    test: RangeTest,
+    movement: RangeMovement,
+    change: Change | None,
+    now: datetime,
+) -> Hl7OutboundRow:
+    """As `queue_oru`, for one range-of-motion test that was measured."""
+
+    def write(outgoing: Outgoing) -> str:
+        subject = _subject(patient, outgoing)
+        return range_oru_r01(test, movement, change, subject, _envelope(outgoing))
+
+    return queue_message(
+        db,
+        tenant,
+        "ORU^R01",
+        subject=f"range_test:{test.id}",
         patient_id=patient.id,
         write=write,
         now=now,

@@ -21,6 +21,7 @@ from app.api.holdings import Holdings
 from app.api.registry import SERVED
 from app.api.searching import Leg, every, updated_since
 from app.context import Context
+from app.jobs.lease import is_held
 from app.store import ALL_TENANTS, BulkExportRow, Tenant
 
 log = structlog.get_logger(__name__)
@@ -100,7 +101,7 @@ def _claim(context: Context, tenant_id: str, export_id: str) -> BulkExportRow | 
         row = db.get(BulkExportRow, export_id, with_for_update=True)
         if row is None or row.status not in ("accepted", "running"):
             return None
-        if row.leased_until is not None and row.leased_until > now:
+        if is_held(row.leased_until, now):
             return None
         row.status, row.leased_until = "running", now + LEASE
         return row

@@ -3,49 +3,37 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import structlog
-from sqlalchemy import or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.engine import CursorResult
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.context import Context
 from app.ehr import backend_client, capabilities_of
-from app.hl7.outbound import NoDestination
-from app.hl7.settings import hl7_settings
-from app.hl7.write_back import NoRecordNumber, queue_mdm, queue_oru
 from app.jobs.backoff import next_attempt
-from app.jobs.document import DEVICE, build_document, build_page
-from app.jobs.message_bundle import message_to_ehr
-from app.range_tests import change_since_last, stored_result
-from app.sessions import concluded_session
+from app.jobs.bundles import build_bundle
+from app.jobs.by_hl7 import hand_on, types_taken
+from app.jobs.document import build_document
+from app.jobs.failures import our_error
+from app.jobs.lease import is_free, is_held
 from app.store import (
-    MessageRow,
     OutboxRow,
-    PatientRow,
-    PractitionerRow,
     ProgramRow,
-    RangeTestRow,
-    SessionRow,
     Tenant,
     from_document,
     previous_program,
 )
-from app.write_back import WAYS, choose
+from app.write_back import WAYS, NoWay, choose
 from fhir.bundle import Resource, locations
 from fhir.capability import Capabilities
-from fhir.careplan import prescription_bundle, read_program
+from fhir.careplan import read_program
 from fhir.client import Conflict, FhirClient, FhirError, Forbidden, NotSupported
 from fhir.meaning import Unreadable
 from fhir.merge import merged_bundle
-from fhir.observation import session_bundle
 from fhir.one_by_one import found_or_made, send_one_by_one
-from fhir.parties import Parties
-from fhir.range_observation import range_bundle
-from rtm.exercises import load_library
 from rtm.program import Program
-from rtm.range_of_motion import load_movements
 from smart_launch.errors import LaunchRefused
 
 log = structlog.get_logger(__name__)
@@ -58,19 +46,36 @@ _MOST_ASKED = timedelta(days=1)
 _LOOKS = 3
 
 
-class NoWay(Exception):
-    """The EHR takes this in no form that its settings allow; the message says why of each."""
-
-
 class ReadBackDiffers(Exception):
     """The EHR took the program but gives another back; a person must look."""
 
 
 def deliver_due(context: Context, tenant_id: str, patient_id: int) -> None:
     """Delivers this patient's messages in order, until one must wait."""
+    _set_aside_what_kills_workers(context, tenant_id, patient_id)
     while (message := _lease_next(context, tenant_id, patient_id)) is not None:
         if not _attempt(context, tenant_id, message):
             return
+
+
+def _set_aside_what_kills_workers(context: Context, tenant_id: str, patient_id: int) -> None:
+    """A failure that is told ends otherwise: of these messages no attempt came back at all."""
+    with context.database.begin(tenant_id) as db:
+        db.execute(
+            update(OutboxRow)
+            .where(
+                OutboxRow.patient_id == patient_id,
+                OutboxRow.status == "pending",
+                OutboxRow.attempts >= context.settings.outbox_max_attempts,
+                is_free(OutboxRow.leased_until, context.now()),
+            )
+            .values(
+                status="stuck",
+                leased_until=None,
+                last_error="the worker died each time that it was sent",
+            )
+            .execution_options(synchronize_session=False)
+        )
 
 
 def _lease_next(context: Context, tenant_id: str, patient_id: int) -> OutboxRow | None:
@@ -83,14 +88,14 @@ def _lease_next(context: Context, tenant_id: str, patient_id: int) -> OutboxRow 
             .order_by(OutboxRow.id)
             .limit(1)
         )
-        if row is None or row.next_attempt_at > now:
+        if row is None or row.next_attempt_at > now or is_held(row.leased_until, now):
             return None
         leased = db.execute(
             update(OutboxRow)
             .where(
                 OutboxRow.id == row.id,
                 OutboxRow.status == "pending",
-                or_(OutboxRow.leased_until.is_(None), OutboxRow.leased_until <= now),
+                is_free(OutboxRow.leased_until, now),
             )
             .values(leased_until=now + _LEASE, attempts=OutboxRow.attempts + 1)
             .execution_options(synchronize_session=False)
@@ -109,12 +114,17 @@ def _attempt(context: Context, tenant_id: str, message: OutboxRow) -> bool:
             tenant = db.get_one(Tenant, tenant_id)
             stored = db.get_one(OutboxRow, message.id)
             if stored.bundle is None:
-                stored.bundle = _build(db, stored)
+                stored.bundle = build_bundle(db, stored)
         client = backend_client(context, tenant)
         places = _sent(context, tenant, stored, client)
         _note_delivered(context, tenant_id, message, client, places)
     except (FhirError, LaunchRefused, ReadBackDiffers, Unreadable, NoWay) as error:
-        return _note_failure(context, tenant_id, message, error)
+        return _note_failure(context, tenant_id, message, error, str(error))
+    except OperationalError:
+        raise  # the database, not the message: it is tried again
+    except Exception as error:
+        # A message that nobody foresaw must not hold up the patient's others.
+        return _note_failure(context, tenant_id, message, error, our_error(error))
     log.info("delivered", message=message.id, kind=message.kind, attempts=message.attempts)
     return True
 
@@ -123,7 +133,7 @@ def _sent(
     context: Context, tenant: Tenant, message: OutboxRow, client: FhirClient
 ) -> tuple[str, ...]:
     """Where the EHR put what was sent. A way that it claims and then refuses gives place to the
-    next; only of a transaction is it sure that nothing of it is there.
+    next; only of a transaction, and of a single resource, is it sure that nothing of it is there.
 
     Raises NoWay, FhirError.
     """
@@ -131,44 +141,27 @@ def _sent(
     capabilities = capabilities_of(context, client)
     while True:
         _choose_way(context, tenant, message, capabilities)
-        if message.way == "resources":
-            return send_one_by_one(client, message.bundle, capabilities)
-        if message.way == "hl7":
-            return (_by_hl7(context, tenant.id, message),)
-        if message.way == "document":
-            with context.database.begin(tenant.id) as db:
-                document = build_document(db, message)
-            return (found_or_made(client, document, capabilities),)
         try:
-            with context.database.begin(tenant.id) as db:
-                before = _sent_before(db, message)
-            return locations(_transacted(client, message.bundle, before))
+            if message.way == "resources":
+                return send_one_by_one(client, message.bundle, capabilities)
+            if message.way == "transaction":
+                with context.database.begin(tenant.id) as db:
+                    before = _sent_before(db, message)
+                return locations(_transacted(client, message.bundle, before))
         except (Forbidden, NotSupported):
+            if message.way == "resources" and len(message.bundle["entry"]) > 1:
+                raise
             with context.database.begin(tenant.id) as db:
                 row = db.get_one(OutboxRow, message.id)
-                row.ways_refused = [*row.ways_refused, "transaction"]
+                row.ways_refused = [*row.ways_refused, message.way]
                 row.way = row.way_why = None
             message = row
-
-
-def _by_hl7(context: Context, tenant_id: str, message: OutboxRow) -> str:
-    """Hands the message on to the HL7 v2 queue, which sends it until it is answered.
-
-    Raises NoWay for a patient whom no HL7 v2 message can name.
-    """
-    with context.database.begin(tenant_id) as db:
-        tenant = db.get_one(Tenant, tenant_id)
-        patient = db.get_one(PatientRow, message.patient_id)
-        try:
-            if message.kind == "session":
-                session = concluded_session(db.get_one(SessionRow, message.subject))
-                name = load_library()[session.exercise_id].name["en"]
-                row = queue_oru(db, tenant, patient, session, name, context.now())
-            else:
-                row = queue_mdm(db, tenant, patient, build_page(db, message), context.now())
-        except (NoDestination, NoRecordNumber) as error:
-            raise NoWay(f"hl7: {error}") from None
-        return f"{row.message_type} {row.control_id}"
+            continue
+        if message.way == "hl7":
+            return (hand_on(context, tenant.id, message),)
+        with context.database.begin(tenant.id) as db:
+            document = build_document(db, message)
+        return (found_or_made(client, document, capabilities),)
 
 
 def _choose_way(
@@ -177,10 +170,14 @@ def _choose_way(
     """Settles `message.way`, once for all its attempts. Raises NoWay."""
     if message.way is not None:
         return
+    try:
+        taken, damage = types_taken(tenant), ""
+    except NoWay as error:
+        taken, damage = (), f"; {error}"
     choice = choose(
         message.kind,  # type: ignore[arg-type]  # written from a MessageKind
         capabilities,
-        hl7=[kind for place in hl7_settings(tenant).destinations for kind in place.takes],
+        hl7=taken,
         allowed=tenant.practice.get("write_back", {}).get(message.kind, WAYS),
         refused=message.ways_refused,
     )
@@ -188,7 +185,7 @@ def _choose_way(
         row = db.get_one(OutboxRow, message.id)
         message.way, message.way_why = row.way, row.way_why = choice.way, choice.why
     if choice.way is None:
-        raise NoWay(choice.why)
+        raise NoWay(choice.why + damage)
 
 
 def _transacted(client: FhirClient, bundle: Resource, before: Resource | None) -> Resource:
@@ -237,68 +234,6 @@ def _sent_before(db: Session, message: OutboxRow) -> Resource | None:
     )
 
 
-def _build(db: Session, message: OutboxRow) -> dict[str, Any]:
-    patient = db.get_one(PatientRow, message.patient_id)
-    if message.kind == "prescription":
-        row = db.get_one(ProgramRow, int(message.subject))
-        signer = db.get_one(PractitionerRow, row.signed_by)
-        return prescription_bundle(
-            from_document(Program, row.document),
-            Parties(f"Patient/{patient.fhir_id}", signer.fhir_user),
-            load_library().names(),
-            previous=_previous_version(db, row),
-        )
-    if message.kind == "range_test":
-        return _range_bundle(db, db.get_one(RangeTestRow, message.subject), patient)
-    if message.kind == "message":
-        return message_to_ehr(db, db.get_one(MessageRow, message.subject), patient)
-    session_row = db.get_one(SessionRow, message.subject)
-    program_row = db.get_one(ProgramRow, session_row.program_row_id)
-    session = concluded_session(session_row)
-    return session_bundle(
-        session,
-        patient=f"Patient/{patient.fhir_id}",
-        careplan=_careplan_reference(db, program_row),
-        program_id=program_row.program_id,
-        exercise_name=load_library()[session.exercise_id].name["en"],
-        device=DEVICE,
-        recorded=session_row.received_at,
-    )
-
-
-def _range_bundle(db: Session, row: RangeTestRow, patient: PatientRow) -> dict[str, Any]:
-    result = stored_result(row)
-    assert result is not None, "queued only with a result"
-    program = None if row.program_row_id is None else db.get_one(ProgramRow, row.program_row_id)
-    return range_bundle(
-        row.id,
-        result,
-        load_movements()[row.movement_id],
-        measured_at=row.measured_at,
-        change=change_since_last(db, row),
-        patient=f"Patient/{patient.fhir_id}",
-        careplan=None if program is None else _careplan_reference(db, program),
-        program_id=None if program is None else program.program_id,
-        device=DEVICE,
-        recorded=row.received_at,
-    )
-
-
-def _previous_version(db: Session, row: ProgramRow) -> Program | None:
-    earlier = previous_program(db, row)
-    return None if earlier is None else from_document(Program, earlier.document)
-
-
-def _careplan_reference(db: Session, row: ProgramRow) -> str | None:
-    """The CarePlan of this program, whichever version took it to the EHR."""
-    return db.scalar(
-        select(ProgramRow.careplan_reference)
-        .where(ProgramRow.program_id == row.program_id, ProgramRow.careplan_reference.is_not(None))
-        .order_by(ProgramRow.version.desc())
-        .limit(1)
-    )
-
-
 def _note_delivered(
     context: Context,
     tenant_id: str,
@@ -341,13 +276,15 @@ def _read_back(
         raise ReadBackDiffers("the program read back from the EHR is not the one that was signed")
 
 
-def _note_failure(context: Context, tenant_id: str, message: OutboxRow, error: Exception) -> bool:
+def _note_failure(
+    context: Context, tenant_id: str, message: OutboxRow, error: Exception, why: str
+) -> bool:
     """Schedules the next attempt, or sets the message aside; then the patient's next may go."""
     retryable = isinstance(error, LaunchRefused) or getattr(error, "retryable", False)
     stuck = not retryable or message.attempts >= context.settings.outbox_max_attempts
     with context.database.begin(tenant_id) as db:
         row = db.get_one(OutboxRow, message.id)
-        row.last_error, row.leased_until = str(error)[:500], None
+        row.last_error, row.leased_until = why[:500], None
         row.status = "stuck" if stuck else "pending"
         row.next_attempt_at = max(
             next_attempt(context.now(), message.attempts),
@@ -360,7 +297,7 @@ def _note_failure(context: Context, tenant_id: str, message: OutboxRow, error: E
         attempts=message.attempts,
         stuck=stuck,
         error=type(error).__name__,
-        why=str(error)[:200],
+        why=why[:200],
     )
     return stuck
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app import __version__
 from app.hl7.mdm import Author, Document
 from app.range_tests import change_since_last, stored_result
+from app.rtm_book import read_consent_events
 from app.session_rows import feedback_texts
 from app.sessions import concluded_session
 from app.store import (
+    EpisodeRow,
     OutboxRow,
     PatientRow,
     PractitionerRow,
@@ -22,14 +23,13 @@ from app.store import (
 from app.summary_pdf import Section, Summary, summary_pdf
 from fhir.bundle import Resource
 from fhir.careplan import dose_text
-from fhir.device import SoftwareDevice
 from fhir.document_reference import document_reference
+from rtm.consent import with_declarations
+from rtm.episode import Episode
 from rtm.exercises import load_library
 from rtm.program import Program
 from rtm.range_of_motion import load_movements
 from rtm.session import ExerciseResult
-
-DEVICE = SoftwareDevice("Homestretch", __version__, "Homestretch")
 
 _SIDES = {"left": "left", "right": "right", "bilateral": "both"}
 
@@ -77,6 +77,8 @@ def _signer(db: Session, message: OutboxRow) -> PractitionerRow | None:
 def _summary(db: Session, message: OutboxRow, patient: PatientRow) -> Summary:
     if message.kind == "prescription":
         return _program_summary(db, db.get_one(ProgramRow, int(message.subject)), patient)
+    if message.kind == "consent":
+        return _consent_summary(db, db.get_one(EpisodeRow, message.subject), patient)
     if message.kind == "range_test":
         return _range_summary(db, db.get_one(RangeTestRow, message.subject), patient)
     return _session_summary(db.get_one(SessionRow, message.subject), patient)
@@ -172,6 +174,31 @@ def _range_summary(db: Session, row: RangeTestRow, patient: PatientRow) -> Summa
         _named(patient),
         row.received_at,
         (Section("Measured by camera", (("Done", f"{row.measured_at:%Y-%m-%d}"), *facts)),),
+    )
+
+
+def _consent_summary(db: Session, row: EpisodeRow, patient: PatientRow) -> Summary:
+    events = read_consent_events(db, [patient.id]).get(patient.id, [])
+    episode = with_declarations(from_document(Episode, row.document), events)
+    assert episode.consent is not None, "queued only with a consent"
+    consent = episode.consent
+    facts = [
+        ("Given", f"{consent.at:%Y-%m-%d %H:%M %Z}, {consent.method}"),
+        ("To", "monitoring of exercises done at home, with data sent to the care team"),
+        ("From", f"{episode.start}"),
+    ]
+    if consent.obtained_by:
+        facts.append(("Obtained by", consent.obtained_by))
+    if consent.text_version:
+        facts.append(("Text agreed to", f"version {consent.text_version}"))
+    for gap in episode.consent_gaps:
+        again = f", given again {gap.until:%Y-%m-%d %H:%M %Z}" if gap.until else ""
+        facts.append(("Withdrawn", f"{gap.since:%Y-%m-%d %H:%M %Z}{again}"))
+    return Summary(
+        "Consent to remote therapeutic monitoring",
+        _named(patient),
+        row.updated_at,
+        (Section("Consent", facts),),
     )
 
 

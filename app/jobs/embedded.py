@@ -6,9 +6,9 @@ import threading
 
 import structlog
 from celery import Celery
-from sqlalchemy.exc import SQLAlchemyError
 
 from app.context import Context
+from app.jobs.failures import our_error
 from app.jobs.queue import JobQueue, sweep
 
 log = structlog.get_logger(__name__)
@@ -59,6 +59,7 @@ class EmbeddedWorker:
         while not self._stopping.wait(self._context.settings.outbox_sweep_s):
             try:
                 sweep(self._context, self._queue)
-            except SQLAlchemyError as error:
-                # A database that is away for a while must not end the schedule for good.
-                log.warning("sweep_failed", error=type(error).__name__)
+            except Exception as error:
+                # Whatever it was, a database that is away for a while above all: it must not end
+                # the schedule for good.
+                log.warning("sweep_failed", why=our_error(error))

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from app.api.authorization import facade_base
 from app.api.holdings import Holdings
@@ -14,6 +15,8 @@ from app.api.subscriptions import hook_policy, read_criteria
 from app.context import Context
 from app.hook_client import HookFailed, HookRefused, call_hook
 from app.jobs.backoff import next_attempt
+from app.jobs.failures import our_error
+from app.jobs.lease import is_held
 from app.store import SubscriptionNoticeRow, SubscriptionRow, Tenant
 
 log = structlog.get_logger(__name__)
@@ -66,7 +69,7 @@ def _lease_next(
         )
         if notice is None or notice.next_attempt_at > now:
             return None
-        if notice.leased_until is not None and notice.leased_until > now:
+        if is_held(notice.leased_until, now):
             return None
         notice.leased_until, notice.attempts = now + _LEASE, notice.attempts + 1
         return notice
@@ -74,6 +77,17 @@ def _lease_next(
 
 def _send(context: Context, tenant_id: str, notice: SubscriptionNoticeRow) -> bool:
     """Whether the subscription's next notice may be sent."""
+    try:
+        return _told(context, tenant_id, notice)
+    except OperationalError:
+        raise  # the database, not the notice: it is tried again
+    except Exception as error:
+        # It would come back before every other notice of the subscription.
+        _note_failure(context, tenant_id, notice, our_error(error), over=False)
+        return False
+
+
+def _told(context: Context, tenant_id: str, notice: SubscriptionNoticeRow) -> bool:
     base = facade_base(context, tenant_id)
     with context.database.begin(tenant_id) as db:
         subscription = db.get_one(SubscriptionRow, notice.subscription_id)
@@ -95,7 +109,9 @@ def _send(context: Context, tenant_id: str, notice: SubscriptionNoticeRow) -> bo
                 call_hook(hook_policy(context), subscription.endpoint, headers, body)
                 notice.sent = number + 1
     except (HookFailed, HookRefused) as error:
-        _note_failure(context, tenant_id, notice, error)
+        gone = isinstance(error, HookFailed) and error.gone
+        over = gone or isinstance(error, HookRefused)
+        _note_failure(context, tenant_id, notice, str(error), over=over, gone=gone)
         return False
     with context.database.begin(tenant_id) as db:
         stored = db.get(SubscriptionNoticeRow, notice.id)
@@ -107,32 +123,32 @@ def _send(context: Context, tenant_id: str, notice: SubscriptionNoticeRow) -> bo
 
 
 def _note_failure(
-    context: Context, tenant_id: str, notice: SubscriptionNoticeRow, error: Exception
+    context: Context,
+    tenant_id: str,
+    notice: SubscriptionNoticeRow,
+    why: str,
+    *,
+    over: bool,
+    gone: bool = False,
 ) -> None:
     """Schedules the next attempt; after too many, the subscription is in error and stays silent."""
     now = context.now()
-    gone = isinstance(error, HookFailed) and error.gone
-    over = (
-        gone
-        or isinstance(error, HookRefused)
-        or notice.attempts >= context.settings.outbox_max_attempts
-    )
+    over = over or notice.attempts >= context.settings.outbox_max_attempts
     with context.database.begin(tenant_id) as db:
         stored = db.get(SubscriptionNoticeRow, notice.id)
         if stored is None:
             return
-        stored.sent, stored.leased_until, stored.last_error = notice.sent, None, str(error)
+        stored.sent, stored.leased_until, stored.last_error = notice.sent, None, why
         stored.next_attempt_at = next_attempt(now, notice.attempts)
         if over:
             stored.status = "failed"
             subscription = db.get_one(SubscriptionRow, notice.subscription_id)
             subscription.status = "off" if gone else "error"
-            subscription.error, subscription.updated_at = str(error), now
+            subscription.error, subscription.updated_at = why, now
     log.warning(
         "notification_failed",
         notice=notice.id,
         attempts=notice.attempts,
         over=over,
-        error=type(error).__name__,
-        why=str(error),
+        why=why,
     )

@@ -5,14 +5,16 @@ Every task is found again by `sweep` from the database; the broker only makes it
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from uuid import uuid4
 
 import structlog
 from celery import Celery
 from flask import current_app
-from kombu.exceptions import OperationalError
-from sqlalchemy import or_, select
+from kombu.exceptions import OperationalError as BrokerUnreachable
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from app.api.bulk import UNDER_WAY
 from app.context import Context
@@ -20,7 +22,9 @@ from app.hl7.outbound import send_due
 from app.hl7.process import erase_due, process_waiting
 from app.jobs.bulk_export import make_export, remove_expired
 from app.jobs.deliver import deliver_due
+from app.jobs.failures import is_let, isolated, our_error
 from app.jobs.hl7 import destinations_to_send, tenants_to_process
+from app.jobs.lease import is_free
 from app.jobs.measure_range import measure_range_test
 from app.jobs.notify import notify_due, subscriptions_waiting
 from app.jobs.remind import remind_tenant, tenants_to_remind
@@ -96,7 +100,7 @@ class JobQueue:
     def _send(self, name: str, *arguments: object) -> None:
         try:
             self.celery.send_task(name, args=arguments, retry=False)
-        except OperationalError as error:
+        except BrokerUnreachable as error:
             log.warning("broker_unreachable", task=name, error=type(error).__name__)
 
 
@@ -128,7 +132,13 @@ def make_celery(context: Context) -> Celery:
 
     @celery.task(name=SCORE, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
     def _score(tenant_id: str, session_id: str) -> None:
-        patient_id = score_session(context, tenant_id, session_id)
+        patient_id = isolated(
+            context,
+            SCORE,
+            tenant_id,
+            session_id,
+            lambda: score_session(context, tenant_id, session_id),
+        )
         if patient_id is not None:
             queue.deliver(tenant_id, patient_id)
 
@@ -138,11 +148,17 @@ def make_celery(context: Context) -> Celery:
 
     @celery.task(name=SEND_CHARGES, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
     def _send_charges(tenant_id: str) -> None:
-        send_charges(context, tenant_id)
+        isolated(context, SEND_CHARGES, tenant_id, "all", lambda: send_charges(context, tenant_id))
 
     @celery.task(name=MEASURE_RANGE, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
     def _measure_range(tenant_id: str, test_id: str) -> None:
-        patient_id = measure_range_test(context, tenant_id, test_id)
+        patient_id = isolated(
+            context,
+            MEASURE_RANGE,
+            tenant_id,
+            test_id,
+            lambda: measure_range_test(context, tenant_id, test_id),
+        )
         if patient_id is not None:
             queue.deliver(tenant_id, patient_id)
 
@@ -203,13 +219,15 @@ def sweep(context: Context, queue: JobQueue) -> None:
         exports = db.execute(
             select(BulkExportRow.tenant_id, BulkExportRow.id).where(
                 BulkExportRow.status.in_(UNDER_WAY),
-                or_(BulkExportRow.leased_until.is_(None), BulkExportRow.leased_until <= now),
+                is_free(BulkExportRow.leased_until, now),
             ),
             execution_options=everywhere,
         ).all()
         sessions = db.execute(
             select(SessionRow.tenant_id, SessionRow.id).where(
-                SessionRow.status == "received", SessionRow.received_at <= now - SCORE_LOST_AFTER
+                SessionRow.status == "received",
+                SessionRow.received_at <= now - SCORE_LOST_AFTER,
+                is_let(SCORE, SessionRow.id, now),
             ),
             execution_options=everywhere,
         ).all()
@@ -218,6 +236,7 @@ def sweep(context: Context, queue: JobQueue) -> None:
             select(RangeTestRow.tenant_id, RangeTestRow.id).where(
                 RangeTestRow.status == "received",
                 RangeTestRow.received_at <= now - SCORE_LOST_AFTER,
+                is_let(MEASURE_RANGE, RangeTestRow.id, now),
             ),
             execution_options=everywhere,
         ).all()
@@ -238,10 +257,21 @@ def sweep(context: Context, queue: JobQueue) -> None:
     for tenant_id, session_id in sessions:
         queue.score(tenant_id, session_id)
     for tenant in tenants:
-        if needs_tally(context, tenant):
+        if _is_due(context, tenant, needs_tally):
             queue.tally(tenant.id)
-        if charges_due(context, tenant):
+        if _is_due(context, tenant, charges_due):
             queue.send_charges(tenant.id)
     for tenant_id, test_id in tests:
         queue.measure_range(tenant_id, test_id)
     remove_expired(context)
+
+
+def _is_due(context: Context, tenant: Tenant, check: Callable[[Context, Tenant], bool]) -> bool:
+    """What is wrong with one health system's record keeps no other's work back."""
+    try:
+        return check(context, tenant)
+    except OperationalError:
+        raise
+    except Exception as error:
+        log.error("sweep_failed", tenant=tenant.id, check=check.__name__, why=our_error(error))
+        return False

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 import structlog
+from sqlalchemy.exc import OperationalError
 
-from app.billing_office.month import is_up_to_date, neighbours, refresh
+from app.billing_office.month import is_up_to_date, lock_out_of_date, neighbours, refresh
 from app.context import Context
+from app.jobs.failures import isolated
 from app.store import Tenant
 
 log = structlog.get_logger(__name__)
@@ -29,6 +32,29 @@ def needs_tally(context: Context, tenant: Tenant) -> bool:
         return not all(is_up_to_date(db, month, today) for month in _months(context, tenant))
 
 
+def _refreshed(
+    context: Context, tenant_id: str, month: str, today: date, *, after: int
+) -> Sequence[int]:
+    """The patients who were taken. Where one can't be tallied, the others are, one by one."""
+    try:
+        with context.database.begin(tenant_id) as db:
+            return refresh(db, month, today, context.now(), _BATCH, after=after)
+    except OperationalError:
+        raise
+    except Exception:
+        log.warning("tally_one_by_one", tenant=tenant_id, month=month)
+    with context.database.begin(tenant_id) as db:
+        ids = lock_out_of_date(db, month, today, at_most=_BATCH, after=after)
+    for id_ in ids:
+
+        def refresh_one(before: int = id_ - 1) -> None:
+            with context.database.begin(tenant_id) as db:
+                refresh(db, month, today, context.now(), 1, after=before)
+
+        isolated(context, "homestretch.tally", tenant_id, f"{month}: patient {id_}", refresh_one)
+    return ids
+
+
 def tally_tenant(context: Context, tenant_id: str) -> int:
     """Tallies whatever is out of date; how many patient-months. Several may run at once."""
     with context.database.begin(None) as db:
@@ -38,8 +64,7 @@ def tally_tenant(context: Context, tenant_id: str) -> int:
     for month in _months(context, tenant):
         ids: Sequence[int] = (0,)
         while ids:
-            with context.database.begin(tenant_id) as db:
-                ids = refresh(db, month, today, context.now(), _BATCH, after=ids[-1])
+            ids = _refreshed(context, tenant_id, month, today, after=ids[-1])
             done += len(ids)
     if done:
         log.info("tallied", tenant=tenant_id, patient_months=done)

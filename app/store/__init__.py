@@ -30,6 +30,7 @@ from app.store.hl7 import (
     PatientEventRow,
     VisitRow,
 )
+from app.store.job_failure import JobFailureRow
 from app.store.ledger_book import (
     LONGEST_ENTRY,
     EntryTooLong,
@@ -45,7 +46,8 @@ from app.store.patient_month import (
     mark_all_stale,
     mark_stale,
 )
-from app.store.people import PatientRow, PractitionerRow
+from app.store.people import PatientMergeRow, PatientRow, PractitionerRow
+from app.store.population import PopulationReadRow
 from app.store.portal import (
     AccessTryRow,
     ConsentEventRow,
@@ -95,6 +97,7 @@ __all__ = [
     "Hl7OutboundRow",
     "Hl7StrayRow",
     "InvitationRow",
+    "JobFailureRow",
     "JsonText",
     "LaunchRow",
     "LedgerFactRow",
@@ -104,9 +107,11 @@ __all__ = [
     "OutboxRow",
     "PatientEventIsFinal",
     "PatientEventRow",
+    "PatientMergeRow",
     "PatientMonthChargeRow",
     "PatientMonthRow",
     "PatientRow",
+    "PopulationReadRow",
     "PortalAccountRow",
     "PortalFactIsFinal",
     "PractitionerRow",

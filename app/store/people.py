@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Index, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from app.store.base import Base, TenantOwned
@@ -15,7 +15,9 @@ class PatientRow(TenantOwned, Base):
     """`demographics` is the document of the value read from FHIR; `billing` what claims need.
 
     `mrn` repeats that of `demographics`, so that a message finds its patient. `language` is the one
-    that the patient chose for the portal, if any.
+    that the patient chose for the portal, if any. A row with `merged_into_id` was given up for that
+    one, which has all that was recorded; it keeps only the id by which the EHR knew it
+    (`PatientMergeRow`).
     """
 
     __tablename__ = "patient"
@@ -34,11 +36,30 @@ class PatientRow(TenantOwned, Base):
     seen_at: Mapped[datetime]
     mrn: Mapped[str | None]
     language: Mapped[str | None]
+    merged_into_id: Mapped[int | None]
 
     @validates("demographics")
     def _repeat_mrn(self, _key: str, demographics: dict[str, Any]) -> dict[str, Any]:
         self.mrn = demographics.get("mrn")
         return demographics
+
+
+class PatientMergeRow(TenantOwned, Base):
+    """That a person put two patients together, and which rows moved by it: never changed.
+
+    `moved` gives for each table the ids of the rows that belonged to the one given up.
+    """
+
+    __tablename__ = "patient_merge"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    given_up_id: Mapped[int] = mapped_column(ForeignKey("patient.id"), index=True)
+    surviving_id: Mapped[int] = mapped_column(ForeignKey("patient.id"), index=True)
+    given_up_mrn: Mapped[str | None]
+    moved: Mapped[dict[str, Any]]
+    reason: Mapped[str]
+    merged_by: Mapped[str]
+    merged_at: Mapped[datetime]
 
 
 class PractitionerRow(TenantOwned, Base):

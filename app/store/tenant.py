@@ -27,8 +27,10 @@ class Tenant(Base):
     `hl7` is the document of `app.hl7.settings.Hl7Settings`; empty where there is no interface.
     `client_auth` says for each client how it authenticates, `scopes` what overrules the scopes
     that the EHR's own description leads to; both as in `app/tenant_settings.schema.json`, with
-    secrets sealed. `frame_ancestors` are the origins that may show us in a frame. `capabilities`
-    is what the last `tenant check` found, at `checked_at`.
+    secrets sealed. `frame_ancestors` are the origins that may show us in a frame. `population`
+    says how its people are read: `group`, whose members, and `file_origins`, where the EHR keeps
+    the files of an export besides its own address. `capabilities` is what the last `tenant check`
+    found, at `checked_at`.
     """
 
     __tablename__ = "tenant"
@@ -46,6 +48,7 @@ class Tenant(Base):
     client_auth: Mapped[dict[str, Any]] = mapped_column(default=dict)
     scopes: Mapped[dict[str, Any]] = mapped_column(default=dict)
     frame_ancestors: Mapped[list[Any]] = mapped_column(default=list)
+    population: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     capabilities: Mapped[dict[str, Any]] = mapped_column(default=dict)
     checked_at: Mapped[datetime | None]
 

@@ -44,6 +44,15 @@ class Grant:
             403, "forbidden", f"the token's scopes do not allow this on {resource_type}"
         )
 
+    def require_system(self, resource_type: str) -> None:
+        """Raises FhirProblem 403 unless all resources of the type may be read, by no person."""
+        for level, scoped_type, permissions in self.scopes:
+            if level == "system" and scoped_type in ("*", resource_type) and "r" in permissions:
+                return
+        raise FhirProblem(
+            403, "forbidden", f"the token's scopes do not allow exporting {resource_type}"
+        )
+
     def search_patient(self, resource_type: str) -> str | None:
         """The patient that a search is held to (none has the id ""); None for every patient.
 

@@ -9,6 +9,7 @@ from smart_launch.sandbox.search import RESOURCE_TYPES, search_parameters
 
 _V1_SCOPES = ("patient/*.read", "user/*.read", "system/*.read", "system/*.write")
 _V2_SCOPES = ("patient/*.rs", "user/*.rs", "system/*.cruds")
+_BULK_DATA = "http://hl7.org/fhir/uv/bulkdata"
 _OAUTH_URIS = "http://fhir-registry.smarthealthit.org/StructureDefinition/oauth-uris"
 
 
@@ -61,9 +62,10 @@ def capability_statement(config: SandboxConfig) -> dict[str, Any]:
                         "conditionalUpdate": kind.conditional_create,
                         "updateCreate": kind.updates is None,
                         "searchParam": [
-                            {"name": parameter, "type": kind}
-                            for parameter, kind in search_parameters(name).items()
+                            {"name": parameter, "type": type_}
+                            for parameter, type_ in search_parameters(name).items()
                         ],
+                        **_operations(name, kind.exports),
                     }
                     for name in RESOURCE_TYPES
                 ],
@@ -71,6 +73,13 @@ def capability_statement(config: SandboxConfig) -> dict[str, Any]:
             }
         ],
     }
+
+
+def _operations(name: str, exports: frozenset[str]) -> dict[str, Any]:
+    if name not in exports:
+        return {}
+    definition = f"{_BULK_DATA}/OperationDefinition/{name.lower()}-export"
+    return {"operation": [{"name": "export", "definition": definition}]}
 
 
 def smart_configuration(config: SandboxConfig) -> dict[str, Any]:

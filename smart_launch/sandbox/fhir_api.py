@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from smart_launch.sandbox.access import Grant
 from smart_launch.sandbox.authorization import SmartAuthorization
+from smart_launch.sandbox.bulk import bulk_routes
 from smart_launch.sandbox.capability import capability_statement, smart_configuration
 from smart_launch.sandbox.faults import fail_on_request
 from smart_launch.sandbox.outcome import FhirProblem, fhir_json, operation_outcome
@@ -42,6 +43,8 @@ def fhir_blueprint(authorization: SmartAuthorization, store: FhirStore) -> Bluep
 
     if config.faults:
         fail_on_request(api, authorization)
+
+    bulk_routes(api, config, store, lambda: _grant(authorization))
 
     @api.get("/metadata")
     def _metadata() -> Response:

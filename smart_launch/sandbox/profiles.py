@@ -20,6 +20,7 @@ class Profile:
 
     Without `conditional_create`, If-None-Exist is passed over in silence, as servers that do not
     know it do. `search_needs` names, for a type, the parameters of which a search must have one.
+    `exports` are the types of which there is a bulk export: Patient, Group.
     """
 
     id: str
@@ -30,6 +31,7 @@ class Profile:
     conditional_create: bool
     answers_with_resource: bool
     search_needs: Mapping[str, tuple[str, ...]]
+    exports: frozenset[str]
 
     def check_create(self, resource_type: str) -> None:
         """Raises FhirProblem 405 where an application may not create the type."""
@@ -46,6 +48,11 @@ class Profile:
         needed = self.search_needs.get(resource_type, ())
         if needed and not names & set(needed):
             raise FhirProblem(400, "required", f"one of {', '.join(needed)} is needed")
+
+    def check_export(self, resource_type: str) -> None:
+        """Raises FhirProblem 404 where the type has no bulk export."""
+        if resource_type not in self.exports:
+            raise FhirProblem(404, "not-supported", f"{resource_type} has no $export here")
 
     def interactions(self, resource_type: str) -> tuple[str, ...]:
         """The interactions with the type, by their codes in a CapabilityStatement."""
@@ -75,6 +82,7 @@ def profiles() -> Mapping[str, Profile]:
             conditional_create=entry["conditional_create"],
             answers_with_resource=entry["answers_with_resource"],
             search_needs={kind: tuple(names) for kind, names in entry["search_needs"].items()},
+            exports=frozenset(entry["exports"]),
         )
         for name, entry in document.items()
     }

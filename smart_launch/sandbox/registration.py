@@ -34,6 +34,7 @@ _WRITABLE = (
     "Device",
     "DocumentReference",
     "Communication",
+    "Consent",
 )
 _CODE_FLOW = ("authorization_code", "refresh_token")
 _ENDPOINTS = ("token", "revocation", "introspection")
@@ -102,6 +103,7 @@ def homestretch_clients(app_url: str, tenant_id: str) -> tuple[Client, ...]:
     user = " ".join(f"user/{name}.rs" for name in _READABLE)
     patient = " ".join(f"patient/{name}.rs" for name in _READABLE)
     system = " ".join(f"system/{name}.cruds" for name in (*_WRITABLE, "Patient", "Practitioner"))
+    system += " system/Condition.rs system/Coverage.rs"
     return (
         Client(
             "homestretch-clinician",

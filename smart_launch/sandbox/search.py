@@ -56,10 +56,12 @@ _BY_TYPE: dict[str, tuple[str, ...]] = {
         "Communication": "identifier patient subject category status",
         "Condition": "identifier patient subject category code clinical-status encounter "
         "onset-date",
+        "Consent": "identifier patient category status date",
         "Coverage": "identifier patient beneficiary payor status type",
         "Device": "identifier patient status type",
         "DocumentReference": "identifier patient subject category status type date",
         "Encounter": "identifier patient subject status class type date based-on",
+        "Group": "identifier type code",
         "Goal": "identifier patient subject category lifecycle-status start-date",
         "Observation": "identifier patient subject category code status date based-on has-member "
         "encounter",

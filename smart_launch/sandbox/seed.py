@@ -28,14 +28,14 @@ def seed(store: FhirStore) -> None:
 
 
 def synthetic_resources() -> list[dict[str, Any]]:
-    """Organization, practitioners and patients with conditions, coverage and encounter."""
+    """Organization, practitioners, patients with conditions, coverage and encounter; groups."""
     people = yaml.safe_load(files(__package__).joinpath("data", "people.yaml").read_text("utf-8"))
     resources = [_organization(people["organization"])]
     for person in people["practitioners"]:
         resources += _practitioner(person, people["organization"]["id"])
     for person in people["patients"]:
         resources += _patient(person, people["organization"]["id"])
-    return resources
+    return [*resources, *map(_group, people["groups"])]
 
 
 def _known_ids(store: FhirStore) -> set[str]:
@@ -53,6 +53,18 @@ def _organization(facts: dict[str, Any]) -> dict[str, Any]:
         "active": True,
         "name": facts["name"],
         "identifier": [{"system": "http://hl7.org/fhir/sid/us-npi", "value": facts["npi"]}],
+    }
+
+
+def _group(facts: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "resourceType": "Group",
+        "id": facts["id"],
+        "active": True,
+        "type": "person",
+        "actual": True,
+        "name": facts["name"],
+        "member": [{"entity": {"reference": f"Patient/{id_}"}} for id_ in facts["members"]],
     }
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
@@ -107,6 +108,22 @@ class FhirStore:
         keyed.sort(key=lambda pair: pair[0])
         page = keyed[offset : offset + count]
         return Page(tuple(document for _, document in page), len(keyed))
+
+    def current(
+        self, resource_type: str, patients: Collection[str] | None, since: datetime | None
+    ) -> list[Resource]:
+        """Every current resource of a type, of `patients` only, and only if written `since`."""
+        query = select(ResourceVersion).where(
+            ResourceVersion.resource_type == resource_type, ResourceVersion.current
+        )
+        with Session(self._engine) as db:
+            return [
+                row.document
+                for row in db.scalars(query.order_by(ResourceVersion.sequence))
+                if row.document is not None
+                and (patients is None or row.patient in patients)
+                and (since is None or row.updated >= since)
+            ]
 
     def transaction(self, grant: Grant, bundle: Resource) -> Resource:
         """All entries or none; the response Bundle."""

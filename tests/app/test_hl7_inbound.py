@@ -513,7 +513,9 @@ def test_a_merge_of_two_patients_of_ours_waits_for_a_person_and_changes_nothing(
     assert [row.state for row in rows] == ["set_aside", "applied"]
     assert rows[0].reason == (
         "both patients of the merge are in care here; nothing was changed: "
-        f"decide on patients {clinic.patient_id} (given up) and {other} (surviving)"
+        f"decide on patients {clinic.patient_id} (given up) and {other} (surviving), with "
+        f"`homestretch patient merge {clinic.patient_id} --into {other}` and "
+        f"`homestretch hl7 replay in-{rows[0].id}`, or `hl7 settle`"
     )
     assert (clinic.patient().mrn, clinic.patient(other).mrn) == ("SYN-0001", "SYN-0002")
     assert {event.patient_id for event in clinic.events()} == {clinic.patient_id}

@@ -13,9 +13,16 @@ from hypothesis import strategies as st
 
 from app.hl7.er7 import Message, cut
 from app.hl7.mdm import Author, Document, mdm_t02
-from app.hl7.oru import oru_r01
+from app.hl7.oru import RangeTest, oru_r01, range_oru_r01
 from app.hl7.writing import Envelope, NotValid, Subject, require_valid, segment_names
 from billing.hl7_dft import Routing
+from rtm.range_of_motion import (
+    BodySide,
+    RangeMovement,
+    RangeResult,
+    change_between,
+    load_movements,
+)
 from rtm.session import AngleRange, Pain, ScoreParts
 from tests.fhir.samples import measured_session, reported_session
 
@@ -56,6 +63,57 @@ def test_a_measured_session_is_the_golden_file() -> None:
 def test_a_document_is_the_golden_file() -> None:
     golden = (GOLDEN / "document-mdm.hl7").read_text("utf-8")
     assert mdm_t02(DOCUMENT, SUBJECT, ENVELOPE).replace("\r", "\n") == golden
+
+
+def range_test(**changes: object) -> RangeTest:
+    result = RangeResult("knee_flexion", "left", (112.4, 118.26, 117.0), 118.26, 3.1, ())
+    at = datetime(2026, 4, 1, 11, 30, tzinfo=UTC)
+    return RangeTest("7a1d3f60-range", at, "video", replace(result, **changes))  # type: ignore[arg-type]
+
+
+def test_a_range_test_is_the_golden_file() -> None:
+    movement = load_movements()["knee_flexion"]
+    text = range_oru_r01(
+        range_test(), movement, change_between(movement, 108.0, 118.26), SUBJECT, ENVELOPE
+    )
+    golden = (GOLDEN / "range-oru.hl7").read_text("utf-8")
+    assert text.replace("\r", "\n") == golden
+
+
+def test_each_number_of_a_range_test_is_a_result_by_itself() -> None:
+    movement = load_movements()["knee_flexion"]
+    change = change_between(movement, 108.0, 118.26)
+    found = results(cut(range_oru_r01(range_test(), movement, change, SUBJECT, ENVELOPE)))
+    assert found == {
+        "range_of_motion_knee_flexion": ("118.3", "deg"),
+        "attempt_1": ("112.4", "deg"),
+        "attempt_2": ("118.3", "deg"),
+        "attempt_3": ("117", "deg"),
+        "standard_deviation": ("3.1", "deg"),
+        "minimal_detectable_change": (f"{movement.mdc.value_deg:g}", "deg"),
+        "gain": ("10.3", "deg"),
+    }
+
+
+def test_a_first_test_of_one_attempt_without_a_side_says_only_what_it_knows() -> None:
+    movement = load_movements()["knee_flexion"]
+    alone = range_test(side=None, attempts_deg=(100.0,), standard_deviation_deg=None)
+    message = cut(range_oru_r01(alone, movement, None, SUBJECT, ENVELOPE))
+    assert set(results(message)) == {
+        "range_of_motion_knee_flexion",
+        "attempt_1",
+        "minimal_detectable_change",
+    }
+    assert {s.value(2) for s in message.segments if s.name == "OBX"} == {"NM"}
+    with pytest.raises(ValueError, match="without a value"):
+        range_oru_r01(range_test(best_deg=None), movement, None, SUBJECT, ENVELOPE)
+
+
+@pytest.mark.parametrize("movement", list(load_movements()), ids=lambda movement: movement.id)
+def test_a_test_of_every_movement_can_be_said(movement: RangeMovement) -> None:
+    side: BodySide | None = "right" if movement.bilateral else None
+    test = range_test(movement_id=movement.id, side=side)
+    assert range_oru_r01(test, movement, None, SUBJECT, ENVELOPE)
 
 
 def test_every_measurement_is_a_result_with_its_unit() -> None:

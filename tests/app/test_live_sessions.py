@@ -104,6 +104,37 @@ def test_pieces_in_any_order_and_twice_are_one_scored_session(
     assert "Your device counted" not in patient.get(page.url).text
 
 
+def test_finishing_parses_no_piece_a_second_time(
+    world: World, device: Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At two hours of pieces that alone took longer than a browser waits for an answer."""
+    pieces = pieces_of(SERIES, tmp_path)
+    for number, piece in enumerate(pieces):
+        assert device.put(number, piece).status_code == 200
+    monkeypatch.setattr("app.live_sessions._series", None)
+    assert device.finish(len(pieces)).status_code == 202
+
+
+@pytest.mark.parametrize(
+    "spoil", [Path.unlink, lambda path: path.write_bytes(b"PK\x03\x04damaged")]
+)
+def test_pieces_are_parsed_anew_where_the_parsed_ones_are_lost(
+    world: World, device: Device, tmp_path: Path, spoil: Callable[[Path], object]
+) -> None:
+    """As those that came before an upgrade. The recording is the same to the byte, and so known."""
+    pieces = pieces_of(SERIES, tmp_path)
+    for spoilt in (False, True):
+        device.session_id = str(uuid4())
+        for number, piece in enumerate(pieces):
+            device.put(number, piece)
+        kept = sorted((world.context.settings.recordings_dir / "live").glob("*/*.npz"))
+        assert len(kept) == len(pieces)
+        for path in kept if spoilt else ():
+            spoil(path)
+        assert device.finish(len(pieces)).status_code == 202
+    assert count(world, SessionRow) == 1
+
+
 def test_the_servers_count_replaces_the_devices_and_the_page_says_so(
     world: World, patient: Browser, device: Device, tmp_path: Path
 ) -> None:

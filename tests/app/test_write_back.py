@@ -15,12 +15,15 @@ from sqlalchemy import select
 from app.demo import walk
 from app.demo.browser import wait_for
 from app.ehr import backend_client
+from app.jobs.deliver import deliver_due
 from app.outbox import MessageKind, set_aside, try_again
 from app.outbox_command import outbox_lines
-from app.store import OutboxRow, Tenant
-from app.write_back import WAYS, choose
+from app.range_tests import conclude_range_test
+from app.store import Hl7OutboundRow, OutboxRow, PatientRow, RangeTestRow, Tenant
+from app.write_back import WAYS, choose, hl7_type
 from fhir.capability import Capabilities
 from fhir.document_reference import read_structured_summary
+from rtm.range_of_motion import RangeResult
 from tests.app.test_hl7_outbound import Engine, destination, running
 from tests.app.test_service import (
     PATIENT,
@@ -29,6 +32,7 @@ from tests.app.test_service import (
     result_of,
     series_file,
     sign_program,
+    start_monitoring,
     upload,
 )
 from tests.conftest import World
@@ -42,9 +46,10 @@ TYPES = (
     "DocumentReference",
     "Device",
     "Communication",
+    "Consent",
 )
 PAPER = "DocumentReference"
-KINDS: tuple[MessageKind, ...] = ("prescription", "session", "range_test", "message")
+KINDS: tuple[MessageKind, ...] = ("prescription", "session", "range_test", "consent", "message")
 
 
 def server(*creates: str, transaction: bool = False) -> Capabilities:
@@ -68,6 +73,10 @@ def server(*creates: str, transaction: bool = False) -> Capabilities:
         ("session", server(), "hl7"),
         ("message", server("Communication", transaction=True), "transaction"),
         ("message", server("Communication"), "resources"),
+        ("consent", server("Consent", transaction=True), "transaction"),
+        ("consent", server("Consent"), "resources"),
+        ("consent", server("Observation", "DocumentReference", transaction=True), "document"),
+        ("consent", server(), "hl7"),
     ],
 )
 def test_the_first_way_that_the_ehr_takes(
@@ -107,9 +116,17 @@ def test_no_way_is_chosen_against_the_settings_or_a_refusal(
     assert choice.why
     if choice.way is not None:
         assert choice.way in allowed - refused
-        needed = {"Communication"} if kind == "message" else {"Observation", "CarePlan", PAPER}
+        needed = {"Observation", "CarePlan", PAPER, "Consent"}
+        needed = {"Communication"} if kind == "message" else needed
         assert hl7 if choice.way == "hl7" else creates & needed
         assert kind != "message" or choice.way in ("transaction", "resources")
+
+
+def test_a_range_test_goes_as_results_where_they_are_taken_else_as_a_page() -> None:
+    assert hl7_type("range_test", ["MDM^T02", "ORU^R01"]) == "ORU^R01"
+    assert hl7_type("range_test", ["MDM^T02"]) == "MDM^T02"
+    assert hl7_type("range_test", []) is None
+    assert choose("range_test", server(), hl7=["MDM^T02"]).way == "hl7"
 
 
 # Every kind of EHR -------------------------------------------------------------------------------
@@ -243,6 +260,53 @@ def test_an_interface_engine_takes_what_the_ehrs_api_does_not(
     assert "In the chart as a document: MDM^T02" in chart
 
 
+def test_a_range_test_is_told_as_results_and_other_settings_tell_it_no_second_time(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_world(worker=False, profile="read-only")
+    sign_program(world)
+    with world.context.database.begin(world.tenant_id) as db:
+        patient_id = db.scalars(select(PatientRow.id)).one()
+        row = RangeTestRow(
+            id="7a1d3f60-0000-4000-8000-000000000009",
+            patient_id=patient_id,
+            movement_id="knee_flexion",
+            side="left",
+            measured_at=world.context.now(),
+            received_at=world.context.now(),
+            recordings=["one.npz"],
+            recordings_sha256="0",
+            status="received",
+        )
+        db.add(row)
+        db.flush()
+        result = RangeResult("knee_flexion", "left", (112.4,), 112.4, None, ())
+        conclude_range_test(world.context, db, row, result)
+
+    def told() -> list[tuple[str, str]]:
+        with world.context.database.begin(None) as db:
+            tenant = db.get_one(Tenant, world.tenant_id)
+            tenant.hl7 = {"destinations": [{**destination(9), "takes": takes}]}
+        deliver_due(world.context, world.tenant_id, patient_id)
+        with world.context.database.begin(world.tenant_id) as db:
+            rows = db.scalars(
+                select(Hl7OutboundRow).where(Hl7OutboundRow.subject.contains("range"))
+            )
+            return [(each.message_type, each.content) for each in rows]
+
+    takes = ["ORU^R01", "MDM^T02"]
+    ((message_type, content),) = told()
+    assert message_type == "ORU^R01"
+    assert "|112.4|deg^degree^UCUM|" in content
+    assert "source_landmarks" in content
+    with world.context.database.begin(world.tenant_id) as db:
+        again = db.scalars(select(OutboxRow).where(OutboxRow.kind == "range_test")).one()
+        again.status, again.next_attempt_at = "pending", world.context.now()
+    takes = ["MDM^T02"]
+    assert told() == [(message_type, content)]
+    assert messages(world)["range_test"].status == "delivered"
+
+
 # One effect --------------------------------------------------------------------------------------
 
 
@@ -313,3 +377,72 @@ def test_settings_may_ask_for_a_document_where_the_ehr_takes_resources(world: Wo
     sign_program(world)
     wait_for("the program", lambda: all_settled(world))
     assert messages(world)["prescription"].way == "document"
+
+
+# Consent -----------------------------------------------------------------------------------------
+
+
+def consents(world: World) -> list[dict[str, Any]]:
+    with world.context.database.begin(None) as db:
+        client = backend_client(world.context, db.get_one(Tenant, world.tenant_id))
+    return list(client.search("Consent", {"patient": f"Patient/{PATIENT}"}))
+
+
+def test_the_consent_to_monitoring_is_in_the_chart_once_whatever_is_sent_again(
+    world: World,
+) -> None:
+    start_monitoring(world)
+    wait_for("the messages", lambda: all_settled(world))
+    message = messages(world)["consent"]
+    assert (message.status, message.way) == ("delivered", "transaction")
+    (consent,) = consents(world)
+    assert r4_issues([consent]) == []
+    assert (consent["status"], consent["provision"]["type"]) == ("active", "permit")
+    with world.context.database.begin(world.tenant_id) as db:
+        row = db.get_one(OutboxRow, message.id)
+        row.status, row.next_attempt_at = "pending", world.context.now()
+    wait_for("the message again", lambda: all_settled(world))
+    assert len(consents(world)) == 1
+
+
+@pytest.mark.parametrize("profile", ["epic-like", "cerner-like"])
+def test_an_ehr_without_consents_gets_a_page_that_says_what_was_agreed_to(
+    make_world: Callable[..., World], profile: str
+) -> None:
+    world = make_world(profile=profile)
+    start_monitoring(world)
+    wait_for("the messages", lambda: all_settled(world))
+    assert messages(world)["consent"].way == "document"
+    papers = {paper["description"]: paper for paper in held(world, "DocumentReference")}
+    paper = papers["Consent to remote therapeutic monitoring"]
+    inside = read_structured_summary(paper)["entry"][0]["resource"]
+    assert inside["resourceType"] == "Consent"
+    with world.context.database.begin(world.tenant_id) as db:
+        row = db.get_one(OutboxRow, messages(world)["consent"].id)
+        row.status, row.next_attempt_at = "pending", world.context.now()
+    wait_for("the message again", lambda: all_settled(world))
+    again = [p["description"] for p in held(world, "DocumentReference")]
+    assert again.count("Consent to remote therapeutic monitoring") == 1
+
+
+def test_a_consent_that_is_refused_after_all_goes_as_a_document(world: World) -> None:
+    world.plan_faults(refuse_writes=["Consent"])
+    start_monitoring(world)
+    wait_for("the messages", lambda: all_settled(world))
+    message = messages(world)["consent"]
+    assert (message.way, message.ways_refused) == (
+        "document",
+        ["transaction", "resources"],
+    )
+    world.plan_faults()
+    assert consents(world) == []
+
+
+def test_a_health_system_that_keeps_consents_itself_is_sent_none(world: World) -> None:
+    with world.context.database.begin(None) as db:
+        tenant = db.get_one(Tenant, world.tenant_id)
+        tenant.practice = {**tenant.practice, "write_back": {"consent": []}}
+    start_monitoring(world)
+    wait_for("the messages", lambda: all_settled(world))
+    assert "consent" not in messages(world)
+    assert consents(world) == []

@@ -229,13 +229,111 @@ def test_scopes_of_both_versions_say_what_is_allowed(
     assert status(record, own.token, f"Patient/{SAMUEL}") == read
 
 
-def test_a_constrained_scope_is_refused_and_named(record: World, issuers_key: RSAKey) -> None:
-    scope = "system/Observation.rs?category=survey"
+@pytest.mark.parametrize(
+    "scope",
+    [
+        "system/Observation.rs?code=72514-3",
+        "system/Observation.rs?category=survey&status=final",
+        "system/Observation.rs?category=survey&category=activity",
+        "system/Observation.rs?category=",
+        "system/Observation.rs?category:not=survey",
+        "system/*.rs?category=survey",
+        "system/Patient.rs?category=survey",
+    ],
+)
+def test_a_scope_constrained_by_what_is_not_honoured_is_refused_and_named(
+    record: World, issuers_key: RSAKey, scope: str
+) -> None:
     token = signed(issuers_key, claims(record, scope=scope))
     answer = Reader(facade_of(record), token).get("Observation")
     assert answer.status_code == 403
     assert scope in answer.json()["issue"][0]["details"]["text"]
     assert "insufficient_scope" in answer.headers["WWW-Authenticate"]
+
+
+CATEGORIES = "http://terminology.hl7.org/CodeSystem/observation-category"
+
+
+def of_category(resource: dict[str, Any], code: str) -> bool:
+    return any(c["code"] == code for each in resource["category"] for c in each["coding"])
+
+
+@pytest.fixture
+def surveys(record: World, issuers_key: RSAKey) -> Reader:
+    """A client that may read what patients reported, and nothing that was measured."""
+    scope = f"system/Patient.rs system/Observation.rs?category={CATEGORIES}|survey"
+    return Reader(facade_of(record), signed(issuers_key, claims(record, scope=scope)))
+
+
+@pytest.mark.parametrize(
+    "query", ["survey", f"{CATEGORIES}|survey", CATEGORIES.replace("/", "%2F") + "%7Csurvey"]
+)
+def test_a_scope_of_a_category_finds_that_category_only(
+    record: World, issuers_key: RSAKey, system: Reader, query: str
+) -> None:
+    scope = f"system/Observation.rs?category={query}"
+    reader = Reader(facade_of(record), signed(issuers_key, claims(record, scope=scope)))
+    every = system.found("Observation")
+    expected = {each["id"] for each in every if of_category(each, "survey")}
+    assert 0 < len(expected) < len(every)
+    assert {each["id"] for each in reader.found("Observation")} == expected
+    assert reader.get("Observation?_summary=count").json()["total"] == len(expected)
+    assert reader.found("Observation?category=activity") == []
+    two = f"{scope},activity system/Observation.r?category=nothing"
+    both = Reader(facade_of(record), signed(issuers_key, claims(record, scope=two)))
+    assert len(both.found("Observation")) == len(every)
+
+
+def test_no_way_leads_to_another_category(system: Reader, surveys: Reader) -> None:
+    measured = next(o for o in system.found("Observation") if of_category(o, "activity"))
+    reported = next(o for o in system.found("Observation") if of_category(o, "survey"))
+    assert surveys.get(f"Observation/{reported['id']}").status_code == 200
+    version = measured["meta"].get("versionId", "1")
+    for path in (
+        f"Observation/{measured['id']}",
+        f"Observation/{measured['id']}/_history/{version}",
+    ):
+        assert surveys.get(path).status_code == 404
+    assert surveys.found(f"Observation?_id={measured['id']}") == []
+    patient = measured["subject"]["reference"].removeprefix("Patient/")
+    for path in (
+        f"Patient/{patient}/$everything",
+        f"Patient?_id={patient}&_revinclude=Observation:subject",
+        "Observation?_include=Observation:has-member",
+    ):
+        entries = surveys.get(path).json()["entry"]
+        found = [e["resource"] for e in entries if e["resource"]["resourceType"] == "Observation"]
+        assert found
+        assert all(of_category(each, "survey") for each in found)
+
+
+def test_what_gives_every_observation_needs_a_scope_for_all(surveys: Reader) -> None:
+    headers = {"Prefer": "respond-async"}
+    refused = surveys.get("$export?_type=Observation", headers=headers)
+    assert refused.status_code == 403
+    assert "selection only" in refused.json()["issue"][0]["details"]["text"]
+    assert surveys.get("$export?_type=Patient", headers=headers).status_code == 202
+
+
+def test_a_category_of_all_adds_to_everything_of_one_patient() -> None:
+    scope = "patient/Observation.rs system/Observation.cruds?category=survey"
+    grant = grant_of("t", TokenFacts(scope, "c", SAMUEL, None), knows_practitioner=False)
+    reach = grant.reach("Observation", "r")
+    assert reach.patients is None
+
+    def observation(patient: str, category: str) -> dict[str, Any]:
+        return {
+            "resourceType": "Observation",
+            "subject": {"reference": f"Patient/{patient}"},
+            "category": [{"coding": [{"system": CATEGORIES, "code": category}]}],
+        }
+
+    assert reach.covers(observation(SAMUEL, "activity"))
+    assert reach.covers(observation(ROSA, "survey"))
+    assert not reach.covers(observation(ROSA, "activity"))
+    with pytest.raises(FhirProblem, match="do not allow"):
+        grant.reach("Observation", "c")
+    assert grant.whole_reach("Observation", "r").patients == frozenset({SAMUEL})
 
 
 def test_a_practitioner_known_here_reads_every_patient(record: World) -> None:

@@ -1,14 +1,14 @@
 """patient language
 
 Revision: 0017
-Follows: 0014
+Follows: 0016
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0017"
-down_revision = "0014"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 

@@ -1,14 +1,44 @@
-"""The consent to an episode as it stands, as FHIR."""
+"""A patient's consent to monitoring as the EHR and readers of our API get it."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.orm import Session
+
+from app.outbox import enqueue, is_wanted
 from app.store import EpisodeRow, PatientRow, Tenant, from_document
 from fhir.bundle import Resource
 from fhir.consent import consent_resource
 from rtm.consent import ConsentEvent, with_declarations
 from rtm.episode import Episode, local_date
+
+
+def queue_consent(
+    db: Session,
+    patient: PatientRow,
+    episode: Episode,
+    now: datetime,
+    declaration: str | None = None,
+) -> None:
+    """Tells the EHR of the consent to `episode`, in the transaction that records it, if at all.
+
+    Of the consent with which it began, or as it stands after the patient's own `declaration`.
+
+    A health system whose settings leave no way for consents (`write_back: {consent: []}`) keeps
+    them itself.
+    """
+    practice = db.get_one(Tenant, patient.tenant_id).practice
+    if episode.consent is not None and is_wanted(practice, "consent"):
+        enqueue(
+            db,
+            kind="consent",
+            subject=episode.id,
+            patient_id=patient.id,
+            idempotency_key=f"consent:{declaration or episode.id}",
+            now=now,
+        )
 
 
 def consent_of(
