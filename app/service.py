@@ -31,6 +31,7 @@ from app.jobs.queue import JobQueue, make_celery
 from app.languages import translate_pages
 from app.operations.views import operations
 from app.patient.live_views import live_portal
+from app.patient.progress_views import progress_portal
 from app.patient.range_views import range_portal
 from app.patient.views import portal
 from app.sign_in import SignIn, host_bound, load_sign_in
@@ -66,6 +67,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
         portal,
         live_portal,
         range_portal,
+        progress_portal,
         office,
         office_claims,
         operations,
