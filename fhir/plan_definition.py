@@ -54,7 +54,7 @@ def plan_definition(protocol: Protocol) -> Resource:
         "extension": [
             *(_precaution(precaution) for precaution in protocol.precautions),
             *(
-                {"url": codes.RED_FLAG_EXTENSION, "valueString": flag}
+                {"url": codes.RED_FLAG_EXTENSION, **translated("valueString", flag)}
                 for flag in protocol.red_flags
             ),
         ],
@@ -112,7 +112,7 @@ def read_plan_definition(resource: Mapping[str, Any]) -> Protocol:
                 _read_precaution(e) for e in extensions if e["url"] == codes.PRECAUTION_EXTENSION
             ),
             red_flags=tuple(
-                e["valueString"] for e in extensions if e["url"] == codes.RED_FLAG_EXTENSION
+                texts(e, "valueString") for e in extensions if e["url"] == codes.RED_FLAG_EXTENSION
             ),
             phases=tuple(_read_phase(action, goals) for action in resource["action"]),
         )

@@ -28,7 +28,9 @@ from app.clinician.forms import (
     back_with_errors,
 )
 from app.jobs.queue import current_jobs
+from app.languages import LANGUAGES
 from app.prescribing import current_program, sign, whereabouts
+from app.printed_program import pdf_answer, printed_program
 from app.sign_in import current_context, requires
 from app.store import PatientRow, PractitionerRow
 from fhir.client import FhirError
@@ -57,6 +59,20 @@ def chart() -> str:
         time_form=TimeForm(date=today),
         interaction_form=InteractionForm(at=view.local_now),
     )
+
+
+@clinician.get("/program.<language>.pdf")
+@requires("clinician")
+def program_paper(language: str) -> Response:
+    """The signed program to print and give along, in the patient's language."""
+    sign_in = clinician_sign_in()
+    wanted = next((known for known in LANGUAGES if known == language), None)
+    if wanted is None:
+        abort(404, f"There is no paper in {language!r}, but in: {', '.join(LANGUAGES)}.")
+    pdf = printed_program(current_context(), sign_in.tenant_id, patient_of(sign_in), wanted)
+    if pdf is None:
+        abort(404, "There is no signed program to print.")
+    return pdf_answer(pdf)
 
 
 @clinician.get("/prescribe")

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from app.context import Context
+from app.patient.dose_words import dose_in_plain_words
 from app.prescribing import current_program
 from app.session_rows import SessionLine, session_line
 from app.sessions import stored_session
@@ -22,7 +23,6 @@ from rtm.session import ExerciseResult, Session
 from vision.coach import cues
 
 _PARTS = ("range", "control", "form", "symmetry", "completeness")
-_SIDES = {"left": "left side", "right": "right side", "bilateral": "both sides"}
 
 
 @dataclass(frozen=True)
@@ -170,23 +170,10 @@ def _line(line: PrescribedExercise, done: bool) -> TodayLine:
         name=exercise.name["en"],
         steps=exercise.steps["en"],
         dose=line.dose,
-        dose_text=_dose_in_plain_words(line),
+        dose_text=dose_in_plain_words(line),
         note=line.note,
         done=done,
     )
-
-
-def _dose_in_plain_words(line: PrescribedExercise) -> str:
-    dose = line.dose
-    if dose.repetitions == 1 and dose.hold_s >= 60:
-        words = f"{dose.hold_s / 60:g} minutes"
-    else:
-        words = f"{dose.repetitions} times" + (f", {dose.sets} rounds" if dose.sets > 1 else "")
-        if dose.hold_s:
-            words += f", hold for {dose.hold_s:g} seconds"
-    if dose.times_per_day > 1:
-        words += f", {dose.times_per_day} times a day"
-    return f"{words}, {_SIDES[line.side]}"
 
 
 def _rounded(value: float | None) -> int | None:

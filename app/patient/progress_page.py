@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from app.context import Context
 from app.languages import Language
+from app.patient.names import SIDES
 from app.patient.progress_words import pain_sentence, range_sentence, streak_sentence, week_sentence
-from app.patient.words import side_name
 from app.sessions import stored_session
 from app.sign_in import SignIn
 from app.store import PatientRow, ProgramRow, SessionRow, from_document
@@ -204,7 +204,7 @@ def _range_view(
     upwards = angle.target_deg > angle.rest_deg
     return RangeView(
         exercise_name=exercise.name[language],
-        side=side_name(side),
+        side=str(SIDES[side]),
         sentence=range_sentence(change, language) if change else None,
         target_deg=None if target is None else round(target),
         target_is_least=upwards,

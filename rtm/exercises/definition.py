@@ -153,6 +153,7 @@ class Demonstration:
 class Exercise:
     """One exercise. Texts are keyed by language (`en`, `es`).
 
+    `feel` is what the patient should feel where it is done well.
     `primary_angle`, `phases`, `tempo`, `requirements` and `faults` are present only where
     `measurement` is `camera`. `progressions` and `regressions` are ids of harder and easier
     exercises of the same region or of one of `further_regions`.
@@ -169,6 +170,7 @@ class Exercise:
     measurement_note: str | None
     camera_view: CameraView | None
     steps: dict[str, tuple[str, ...]]
+    feel: dict[str, str]
     primary_angle: PrimaryAngle | None
     phases: tuple[Phase, ...]
     tempo: Tempo | None

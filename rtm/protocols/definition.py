@@ -74,7 +74,7 @@ class Protocol:
     condition_display: str
     guideline: str
     precautions: tuple[Precaution, ...]
-    red_flags: tuple[str, ...]
+    red_flags: tuple[dict[str, str], ...]
     phases: tuple[Phase, ...]
 
     def phase(self, phase_id: str) -> Phase:

@@ -18,7 +18,7 @@ _SILENT_E = re.compile(r"(?<![aeiouyl])e$|(?<=[aeiouy])le$|(?<=l)le$")
 def told(exercise: Exercise, language: str) -> str:
     """Every sentence that the patient reads or hears during the exercise."""
     cues = [each.cue[language] for each in (*exercise.faults, *exercise.requirements)]
-    return " ".join([*exercise.steps[language], *cues])
+    return " ".join([*exercise.steps[language], exercise.feel[language], *cues])
 
 
 def syllables(word: str) -> int:
