@@ -25,6 +25,7 @@ _WRITTEN = (
     "ServiceRequest",
     "Goal",
     "Observation",
+    "QuestionnaireResponse",
     "Provenance",
     "Device",
     "DocumentReference",

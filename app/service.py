@@ -30,8 +30,11 @@ from app.issuers import Issuers
 from app.jobs.queue import JobQueue, make_celery
 from app.languages import translate_pages
 from app.operations.views import operations
+from app.outcomes import measures
+from app.patient.learn_views import learn_portal
 from app.patient.live_views import live_portal
 from app.patient.progress_views import progress_portal
+from app.patient.questionnaire_views import questionnaire_portal
 from app.patient.range_views import range_portal
 from app.patient.views import portal
 from app.sign_in import SignIn, host_bound, load_sign_in
@@ -43,6 +46,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
     """The WSGI application. Both arguments are for tests; settings come from the environment."""
     context = context or open_context(settings or Settings())
     settings = context.settings
+    measures(context)  # licensed texts that do not fit are refused at the start
     app = Flask(__name__, static_folder=None)
     app.config.update(
         SECRET_KEY=context.keys.secret_key,
@@ -68,6 +72,8 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
         live_portal,
         range_portal,
         progress_portal,
+        questionnaire_portal,
+        learn_portal,
         office,
         office_claims,
         operations,

@@ -29,12 +29,14 @@ _NEEDED: Mapping[MessageKind, tuple[str, ...]] = {
     "prescription": ("CarePlan", "ServiceRequest", "Goal"),
     "session": ("Observation",),
     "range_test": ("Observation",),
+    "outcome": ("QuestionnaireResponse", "Observation"),
 }
 
 _BY_HL7: Mapping[MessageKind, OutboundType] = {
     "prescription": "MDM^T02",
     "session": "ORU^R01",
     "range_test": "MDM^T02",
+    "outcome": "MDM^T02",
 }
 
 # A CarePlan whose exercises are still missing would be a wrong prescription: all or nothing.

@@ -72,7 +72,7 @@ def questionnaire_response(
         "item": [
             {
                 "linkId": item.id,
-                "text": item.text.get(language, item.text["en"]),
+                **({"text": item.text.get(language, item.text["en"])} if item.text else {}),
                 "answer": [_answer(response, item.id)],
             }
             for item in instrument.items

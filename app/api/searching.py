@@ -32,7 +32,9 @@ MOST_INCLUDED = 1000
 _WITHIN_A_ROW = ("target", "has-member", "activity-reference", "goal")
 
 # Types whose identifiers begin with the id of their row.
-_IDENTIFIED_BY_ROW = ("CarePlan", "ServiceRequest", "Goal", "Observation", "Consent")
+_IDENTIFIED_BY_ROW = (
+    *("CarePlan", "ServiceRequest", "Goal", "Observation", "QuestionnaireResponse", "Consent"),
+)
 
 _LONGEST_SESSION = timedelta(days=7)
 _OLDEST = datetime(1900, 1, 1, tzinfo=UTC)

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts import read_account
+from app.clinician.outcome_lines import OutcomeLine, read_outcome_lines
 from app.clinician.time_page import Row, length_text, own_waiting, time_row
 from app.context import Context
 from app.prescribing import Whereabouts, current_program, whereabouts
@@ -68,6 +69,7 @@ class Chart:
     shortfalls: tuple[str, ...]
     trend: Trend | None
     ranges: tuple[RangeLine, ...]
+    outcomes: tuple[OutcomeLine, ...]
 
     @property
     def adherence_text(self) -> str:
@@ -106,6 +108,7 @@ def read_chart(context: Context, sign_in: SignIn) -> Chart:
         rows = _recent(db, patient.id)
         sent = whereabouts(db, current[0]) if current else None
         ranges = newest_of_each(read_range_lines(db, patient.id, zone))
+        outcomes = read_outcome_lines(context, db, patient.id, zone)
         account = read_account(db, patient, today)
         me = db.get_one(PractitionerRow, sign_in.practitioner_id)
         practice = ZoneInfo(db.get_one(Tenant, sign_in.tenant_id).time_zone)
@@ -160,6 +163,7 @@ def read_chart(context: Context, sign_in: SignIn) -> Chart:
         shortfalls=shortfalls,
         trend=_trend(rows, zone),
         ranges=ranges,
+        outcomes=outcomes,
     )
 
 

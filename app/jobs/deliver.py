@@ -17,10 +17,12 @@ from app.hl7.settings import hl7_settings
 from app.hl7.write_back import NoRecordNumber, queue_mdm, queue_oru
 from app.jobs.backoff import next_attempt
 from app.jobs.document import DEVICE, build_document, build_page
+from app.outcomes import measures, stored_response
 from app.range_tests import change_since_last, stored_result
 from app.sessions import concluded_session
 from app.store import (
     OutboxRow,
+    OutcomeResponseRow,
     PatientRow,
     PractitionerRow,
     ProgramRow,
@@ -40,6 +42,7 @@ from fhir.merge import merged_bundle
 from fhir.observation import session_bundle
 from fhir.one_by_one import found_or_made, send_one_by_one
 from fhir.parties import Parties
+from fhir.questionnaire_response import outcome_bundle
 from fhir.range_observation import range_bundle
 from rtm.exercises import load_library
 from rtm.program import Program
@@ -107,7 +110,7 @@ def _attempt(context: Context, tenant_id: str, message: OutboxRow) -> bool:
             tenant = db.get_one(Tenant, tenant_id)
             stored = db.get_one(OutboxRow, message.id)
             if stored.bundle is None:
-                stored.bundle = _build(db, stored)
+                stored.bundle = _build(context, db, stored)
         client = backend_client(context, tenant)
         places = _sent(context, tenant, stored, client)
         _note_delivered(context, tenant_id, message, client, places)
@@ -135,7 +138,7 @@ def _sent(
             return (_by_hl7(context, tenant.id, message),)
         if message.way == "document":
             with context.database.begin(tenant.id) as db:
-                document = build_document(db, message)
+                document = build_document(context, db, message)
             return (found_or_made(client, document, capabilities),)
         try:
             with context.database.begin(tenant.id) as db:
@@ -163,7 +166,9 @@ def _by_hl7(context: Context, tenant_id: str, message: OutboxRow) -> str:
                 name = load_library()[session.exercise_id].name["en"]
                 row = queue_oru(db, tenant, patient, session, name, context.now())
             else:
-                row = queue_mdm(db, tenant, patient, build_page(db, message), context.now())
+                row = queue_mdm(
+                    db, tenant, patient, build_page(context, db, message), context.now()
+                )
         except (NoDestination, NoRecordNumber) as error:
             raise NoWay(f"hl7: {error}") from None
         return f"{row.message_type} {row.control_id}"
@@ -235,7 +240,7 @@ def _sent_before(db: Session, message: OutboxRow) -> Resource | None:
     )
 
 
-def _build(db: Session, message: OutboxRow) -> dict[str, Any]:
+def _build(context: Context, db: Session, message: OutboxRow) -> dict[str, Any]:
     patient = db.get_one(PatientRow, message.patient_id)
     if message.kind == "prescription":
         row = db.get_one(ProgramRow, int(message.subject))
@@ -248,6 +253,10 @@ def _build(db: Session, message: OutboxRow) -> dict[str, Any]:
         )
     if message.kind == "range_test":
         return _range_bundle(db, db.get_one(RangeTestRow, message.subject), patient)
+    if message.kind == "outcome":
+        return _outcome_bundle(
+            context, db, db.get_one(OutcomeResponseRow, message.subject), patient
+        )
     session_row = db.get_one(SessionRow, message.subject)
     program_row = db.get_one(ProgramRow, session_row.program_row_id)
     session = concluded_session(session_row)
@@ -277,6 +286,17 @@ def _range_bundle(db: Session, row: RangeTestRow, patient: PatientRow) -> dict[s
         program_id=None if program is None else program.program_id,
         device=DEVICE,
         recorded=row.received_at,
+    )
+
+
+def _outcome_bundle(
+    context: Context, db: Session, row: OutcomeResponseRow, patient: PatientRow
+) -> dict[str, Any]:
+    return outcome_bundle(
+        stored_response(row),
+        measures(context)[row.instrument_id].instrument,
+        patient=f"Patient/{patient.fhir_id}",
+        careplan=_careplan_reference(db, db.get_one(ProgramRow, row.program_row_id)),
     )
 
 

@@ -6,11 +6,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import __version__
+from app.context import Context
 from app.hl7.mdm import Author, Document
+from app.outcomes import measures
 from app.range_tests import change_since_last, stored_result
 from app.sessions import concluded_session
 from app.store import (
     OutboxRow,
+    OutcomeResponseRow,
     PatientRow,
     PractitionerRow,
     ProgramRow,
@@ -33,13 +36,13 @@ DEVICE = SoftwareDevice("Homestretch", __version__, "Homestretch")
 _SIDES = {"left": "left", "right": "right", "bilateral": "both"}
 
 
-def build_document(db: Session, message: OutboxRow) -> Resource:
+def build_document(context: Context, db: Session, message: OutboxRow) -> Resource:
     """The DocumentReference of a message whose bundle is built; the bundle is attached to it."""
     assert message.bundle is not None, "built before"
     patient = db.get_one(PatientRow, message.patient_id)
     reference = f"Patient/{patient.fhir_id}"
     signer = _signer(db, message)
-    summary = _summary(db, message, patient)
+    summary = _summary(context, db, message, patient)
     return document_reference(
         summary_pdf(summary),
         message.bundle,
@@ -52,9 +55,9 @@ def build_document(db: Session, message: OutboxRow) -> Resource:
     )
 
 
-def build_page(db: Session, message: OutboxRow) -> Document:
+def build_page(context: Context, db: Session, message: OutboxRow) -> Document:
     """The page alone, for an interface engine."""
-    summary = _summary(db, message, db.get_one(PatientRow, message.patient_id))
+    summary = _summary(context, db, message, db.get_one(PatientRow, message.patient_id))
     signer = _signer(db, message)
     return Document(
         id=message.idempotency_key,
@@ -73,11 +76,13 @@ def _signer(db: Session, message: OutboxRow) -> PractitionerRow | None:
     return db.get_one(PractitionerRow, signed_by)
 
 
-def _summary(db: Session, message: OutboxRow, patient: PatientRow) -> Summary:
+def _summary(context: Context, db: Session, message: OutboxRow, patient: PatientRow) -> Summary:
     if message.kind == "prescription":
         return _program_summary(db, db.get_one(ProgramRow, int(message.subject)), patient)
     if message.kind == "range_test":
         return _range_summary(db, db.get_one(RangeTestRow, message.subject), patient)
+    if message.kind == "outcome":
+        return _outcome_summary(context, db.get_one(OutcomeResponseRow, message.subject), patient)
     return _session_summary(db.get_one(SessionRow, message.subject), patient)
 
 
@@ -169,6 +174,33 @@ def _range_summary(db: Session, row: RangeTestRow, patient: PatientRow) -> Summa
         _named(patient),
         row.received_at,
         (Section("Measured by camera", (("Done", f"{row.measured_at:%Y-%m-%d}"), *facts)),),
+    )
+
+
+def _outcome_summary(context: Context, row: OutcomeResponseRow, patient: PatientRow) -> Summary:
+    measure = measures(context)[row.instrument_id]
+    instrument = measure.instrument
+    least, most = instrument.score_bounds
+    facts = [
+        ("Answered", f"{row.answered_at:%Y-%m-%d %H:%M %Z}"),
+        ("Score", f"{row.score:g} ({least:g} to {most:g}, {instrument.better} is better)"),
+    ]
+    if measure.important_change:
+        change = measure.important_change
+        facts.append((f"{change.name} in points", f"{change.points:g} ({change.source})"))
+    answers = [
+        (row.names.get(item.id, item.text["en"]), str(row.answers[item.id]))
+        for item in instrument.items
+        if item.id in row.answers
+    ]
+    return Summary(
+        f"Answered by the patient: {instrument.title['en']}",
+        _named(patient),
+        row.answered_at,
+        (
+            Section("Result", facts),
+            Section("Answers", table=(("Question", "Answer"), *answers)),
+        ),
     )
 
 

@@ -20,6 +20,7 @@ from app.error_pages import error_page
 from app.jobs.queue import current_jobs
 from app.patient.forms import SessionForm, started_at
 from app.patient.pages import read_result, read_today
+from app.patient.questionnaire_page import read_due
 from app.sessions import (
     SessionConflict,
     SessionRefused,
@@ -44,7 +45,12 @@ def welcome() -> str:
 @portal.get("/today")
 @requires("patient")
 def today() -> str:
-    return render_template("portal/today.html", page=read_today(current_context(), _sign_in()))
+    context, sign_in = current_context(), _sign_in()
+    return render_template(
+        "portal/today.html",
+        page=read_today(context, sign_in),
+        questionnaires=read_due(context, sign_in),
+    )
 
 
 @portal.get("/exercises/<exercise_id>")

@@ -38,6 +38,7 @@ from app.store.ledger_book import (
     LedgerFactRow,
 )
 from app.store.outbox import OutboxRow
+from app.store.outcomes import OutcomeDraftRow, OutcomeIsFinal, OutcomeResponseRow
 from app.store.patient_month import (
     PatientMonthChargeRow,
     PatientMonthRow,
@@ -74,6 +75,9 @@ __all__ = [
     "LaunchRow",
     "LedgerFactRow",
     "OutboxRow",
+    "OutcomeDraftRow",
+    "OutcomeIsFinal",
+    "OutcomeResponseRow",
     "PatientEventIsFinal",
     "PatientEventRow",
     "PatientMonthChargeRow",

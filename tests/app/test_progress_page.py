@@ -18,6 +18,21 @@ def test_without_a_program_the_page_says_so(world: World) -> None:
     assert "No exercise was planned" in text
 
 
+def test_the_articles_of_the_own_program_come_first(world: World) -> None:
+    patient = sign_in(world)
+    learn = f"{world.places.app}/portal/learn"
+    assert "More to read" in patient.get(learn).text
+    write_history(world.context, [STORY])
+    text = patient.get(learn).text
+    assert text.index("/learn/shoulder_pain") < text.index("More to read")
+    assert text.index("More to read") < text.index("/learn/low_back_pain")
+    article = patient.get(f"{learn}/shoulder_pain").text
+    assert "Rotator Cuff Tendinopathy" in article
+    assert "(2025)" in article
+    with pytest.raises(DemoFailed, match="404"):
+        patient.get(f"{learn}/gout")
+
+
 @pytest.mark.parametrize("month", ["1999-01", "2999-01", "13", "2026-13", "soon"])
 def test_a_month_outside_the_program_is_not_found(world: World, month: str) -> None:
     patient = sign_in(world)
