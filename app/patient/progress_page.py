@@ -21,15 +21,12 @@ from app.sign_in import SignIn
 from app.store import PatientRow, ProgramRow, SessionRow, from_document
 from rtm.adherence import CalendarDay, calendar, streak
 from rtm.exercises import Exercise, Side, load_library
+from rtm.instruments import load_measures
 from rtm.program import Program
 from rtm.progress import RangePoint, pain_change, range_change, reach_deg, target_deg, week_done
 
 # A streak is looked for so far back; a longer one is a year's work and told as such.
 _LOOK_BACK = timedelta(days=366)
-
-# The least change of pain on the 0–10 scale that matters to patients: 2 points, Childs JD et al.,
-# Spine 2005;30:1331-1334 (low back pain) and Farrar JT et al., Pain 2001;94:149-158 (chronic pain).
-_PAIN_CHANGE = 2.0
 
 
 class NoSuchMonth(ValueError):
@@ -105,7 +102,9 @@ def read_progress(
         done[_day(row, zone)].add(row.exercise_id)
     days = calendar(programs, done, today - _LOOK_BACK, today, today)
     pain = [(_day(row, zone), row.pain_after) for row in rows]
-    change = pain_change(pain, today, _PAIN_CHANGE)
+    important = load_measures()["nprs"].important_change
+    assert important is not None, "the pain scale has one"
+    change = pain_change(pain, today, important.points)
     sentences = (week_sentence(week_done(days, today)), streak_sentence(streak(days, today)))
     return ProgressPage(
         today=today,
