@@ -28,6 +28,8 @@ class Settings(BaseSettings):
         max_upload_bytes: a larger recording is refused before it is read.
         edits_dir: CMS's NCCI tables as `homestretch rules load-ncci` writes them; the folder
             `edits` in `data_dir` when unset.
+        instrument_texts_dir: the licensed words of outcome measures, a YAML file each, as
+            `rtm/instruments/texts.schema.json` says; `instruments` in `data_dir` when unset.
         frame_ancestors: who may show any page in a frame; a tenant's own come on top.
         outbox_max_attempts: after so many failures a message waits for an operator.
         export_hours: how long the files of a bulk export are kept.
@@ -60,6 +62,7 @@ class Settings(BaseSettings):
     vault_keys: Annotated[tuple[SecretStr, ...], NoDecode] = ()
     backend_private_key: SecretStr | None = None
     edits_dir: Path | None = None
+    instrument_texts_dir: Path | None = None
     max_upload_bytes: int = Field(default=512 * 1024 * 1024, gt=0)
     outbox_max_attempts: int = Field(default=12, gt=0)
     outbox_sweep_s: float = Field(default=15.0, gt=0)
@@ -132,6 +135,10 @@ class Settings(BaseSettings):
     def protocols_dir(self) -> Path:
         """Surgeons' and clinics' variants of the protocols (`rtm.protocols.variants`)."""
         return self.data_dir / "protocols"
+
+    @property
+    def instruments_dir(self) -> Path:
+        return self.instrument_texts_dir or self.data_dir / "instruments"
 
     @property
     def is_embedded(self) -> bool:

@@ -28,6 +28,7 @@ _WRITTEN = (
     "ServiceRequest",
     "Goal",
     "Observation",
+    "QuestionnaireResponse",
     "Provenance",
     "Device",
     "DocumentReference",

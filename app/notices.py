@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.store import SubscriptionNoticeRow, SubscriptionRow
 
-ResultKind = Literal["session", "range_test"]
+ResultKind = Literal["session", "range_test", "outcome"]
 
 
 def queue_notices(

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.store import OutboxRow
 
-MessageKind = Literal["prescription", "session", "range_test", "consent", "message"]
+MessageKind = Literal["prescription", "session", "range_test", "outcome", "consent", "message"]
 
 
 def enqueue(

@@ -36,13 +36,17 @@ from app.issuers import Issuers
 from app.jobs.queue import JobQueue, make_celery
 from app.languages import translate_pages
 from app.operations.views import operations
+from app.outcomes import measures
 from app.patient.consent_views import consent_portal
 from app.patient.guided_views import guided_portal
 from app.patient.installable_views import installable
 from app.patient.join_views import join_portal
 from app.patient.language_views import language_portal
+from app.patient.learn_views import learn_portal
 from app.patient.live_views import live_portal
 from app.patient.message_views import patient_messages
+from app.patient.progress_views import progress_portal
+from app.patient.questionnaire_views import questionnaire_portal
 from app.patient.range_views import range_portal
 from app.patient.reminder_views import patient_reminders
 from app.patient.safety_views import safety_portal
@@ -59,6 +63,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
     """The WSGI application. Both arguments are for tests; settings come from the environment."""
     context = context or open_context(settings or Settings())
     settings = context.settings
+    measures(context)  # licensed texts that do not fit are refused at the start
     app = Flask(__name__, static_folder=None)
     app.config.update(
         SECRET_KEY=context.keys.secret_key,
@@ -101,6 +106,9 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
         guided_portal,
         range_portal,
         safety_portal,
+        progress_portal,
+        questionnaire_portal,
+        learn_portal,
         office,
         office_claims,
         operations,

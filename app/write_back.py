@@ -29,13 +29,14 @@ _NEEDED: Mapping[MessageKind, tuple[str, ...]] = {
     "prescription": ("CarePlan", "ServiceRequest", "Goal"),
     "session": ("Observation",),
     "range_test": ("Observation",),
+    "outcome": ("QuestionnaireResponse", "Observation"),
     "consent": ("Consent",),
     "message": ("Communication",),
 }
 
 # A message is for those whom it was written to: no document for all who read the chart.
 _AS_DOCUMENT: frozenset[MessageKind] = frozenset(
-    {"prescription", "session", "range_test", "consent"}
+    {"prescription", "session", "range_test", "outcome", "consent"}
 )
 
 # The first that a destination takes; a message goes to nobody by HL7 v2, for the same reason.
@@ -43,6 +44,7 @@ _BY_HL7: Mapping[MessageKind, tuple[OutboundType, ...]] = {
     "prescription": ("MDM^T02",),
     "session": ("ORU^R01",),
     "range_test": ("ORU^R01", "MDM^T02"),
+    "outcome": ("MDM^T02",),
     "consent": ("MDM^T02",),
     "message": (),
 }

@@ -37,6 +37,7 @@ def questionnaire_resource(instrument: Instrument) -> Resource:
                 "extension": [
                     {"url": "rule", "valueCode": instrument.scoring},
                     {"url": "better", "valueCode": instrument.better},
+                    *_further_rules(instrument),
                 ],
             }
         ],
@@ -53,15 +54,37 @@ def questionnaire_resource(instrument: Instrument) -> Resource:
                 "linkId": item.id,
                 **translated("text", item.text),
                 "type": "integer",
-                "required": True,
+                "required": instrument.fewest is None,
                 "extension": [
                     {"url": _MINIMUM, "valueInteger": item.least},
                     {"url": _MAXIMUM, "valueInteger": item.most},
                 ],
+                **({"item": [_name_of(item)]} if item.named else {}),
             }
             for item in instrument.items
         ],
     }
+
+
+def _further_rules(instrument: Instrument) -> list[dict[str, Any]]:
+    """What the instrument does beyond the sum or mean of all its answers."""
+    rules: list[dict[str, Any]] = []
+    if instrument.fewest is not None:
+        rules.append({"url": "fewest", "valueInteger": instrument.fewest})
+    if (instrument.factor, instrument.offset) != (1.0, 0.0):
+        rules.append({"url": "factor", "valueDecimal": instrument.factor})
+        rules.append({"url": "offset", "valueDecimal": instrument.offset})
+    return rules + [{"url": "interval", "valueDecimal": value} for value in instrument.conversion]
+
+
+def _name_of(item: Item) -> dict[str, Any]:
+    """Where the patient says what the item is about."""
+    return {"linkId": name_link(item.id), "text": "Name", "type": "string", "required": True}
+
+
+def name_link(item_id: str) -> str:
+    """The linkId of what the patient calls an item."""
+    return f"{item_id}.name"
 
 
 def read_questionnaire(resource: Mapping[str, Any]) -> Instrument:
@@ -74,7 +97,10 @@ def read_questionnaire(resource: Mapping[str, Any]) -> Instrument:
         scoring = needed(
             (e for e in resource["extension"] if e["url"] == codes.FORM_EXTENSION), "its scoring"
         )
-        rules = {part["url"]: part["valueCode"] for part in scoring["extension"]}
+        parts = scoring["extension"]
+        rules = {part["url"]: part["valueCode"] for part in parts if "valueCode" in part}
+        numbers = {part["url"]: part["valueDecimal"] for part in parts if "valueDecimal" in part}
+        fewest = [part["valueInteger"] for part in parts if part["url"] == "fewest"]
         return Instrument(
             id=own_identifier(resource, codes.INSTRUMENT_ID),
             version=resource["version"],
@@ -83,9 +109,19 @@ def read_questionnaire(resource: Mapping[str, Any]) -> Instrument:
             scoring=rules["rule"],
             better=rules["better"],
             source=resource["copyright"],
+            fewest=fewest[0] if fewest else None,
+            factor=float(numbers.get("factor", 1)),
+            offset=float(numbers.get("offset", 0)),
+            conversion=tuple(float(p["valueDecimal"]) for p in parts if p["url"] == "interval"),
         )
 
 
 def _item(resource: Mapping[str, Any]) -> Item:
     bounds = {e["url"]: e.get("valueInteger") for e in resource["extension"]}
-    return Item(resource["linkId"], texts(resource, "text"), bounds[_MINIMUM], bounds[_MAXIMUM])
+    return Item(
+        resource["linkId"],
+        texts(resource, "text"),
+        bounds[_MINIMUM],
+        bounds[_MAXIMUM],
+        named="item" in resource,
+    )

@@ -10,7 +10,7 @@ from fhir import codes
 from fhir.bundle import Resource, create_once, transaction, urn
 from fhir.codes import concept, identifier, own_name, quantity
 from fhir.meaning import Unreadable, reading
-from fhir.questionnaire import questionnaire_url
+from fhir.questionnaire import name_link, questionnaire_url
 from rtm.outcomes import Instrument, OutcomeResponse
 
 
@@ -51,7 +51,7 @@ def outcome_bundle(
 def questionnaire_response(
     response: OutcomeResponse, instrument: Instrument, *, patient: str, careplan: str | None
 ) -> Resource:
-    """The answers; `in-progress` while one is missing.
+    """The answers; `in-progress` while one is missing that the score needs.
 
     R4 gives a QuestionnaireResponse one identifier, not a list.
     """
@@ -64,7 +64,7 @@ def questionnaire_response(
         "questionnaire": (
             f"{questionnaire_url(response.instrument_id)}|{response.instrument_version}"
         ),
-        "status": "completed" if len(response.answers) == len(instrument.items) else "in-progress",
+        "status": "in-progress" if instrument.score(response.answers) is None else "completed",
         "subject": {"reference": patient},
         "authored": response.answered_at.isoformat(),
         "author": {"reference": patient},
@@ -72,8 +72,8 @@ def questionnaire_response(
         "item": [
             {
                 "linkId": item.id,
-                "text": item.text.get(language, item.text["en"]),
-                "answer": [{"valueInteger": response.answers[item.id]}],
+                **({"text": item.text.get(language, item.text["en"])} if item.text else {}),
+                "answer": [_answer(response, item.id)],
             }
             for item in instrument.items
             if item.id in response.answers
@@ -84,6 +84,14 @@ def questionnaire_response(
     if careplan:
         resource["basedOn"] = [{"reference": careplan}]
     return resource
+
+
+def _answer(response: OutcomeResponse, item_id: str) -> dict[str, Any]:
+    answer: dict[str, Any] = {"valueInteger": response.answers[item_id]}
+    if item_id in response.names:
+        named = {"linkId": name_link(item_id), "answer": [{"valueString": response.names[item_id]}]}
+        answer["item"] = [named]
+    return answer
 
 
 def score_observation(
@@ -152,6 +160,11 @@ def read_questionnaire_response(resource: Mapping[str, Any]) -> OutcomeResponse:
             answers={
                 item["linkId"]: item["answer"][0]["valueInteger"]
                 for item in resource.get("item", ())
+            },
+            names={
+                item["linkId"]: item["answer"][0]["item"][0]["answer"][0]["valueString"]
+                for item in resource.get("item", ())
+                if "item" in item["answer"][0]
             },
         )
 

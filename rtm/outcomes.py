@@ -1,13 +1,14 @@
 """Patient-reported outcome measures: what is asked, what was answered, and the score.
 
-An instrument is data. Its items are whole numbers on a scale, and its score follows from them by
-one of two rules; nothing is scored while an answer is missing.
+An instrument is data. Its items are whole numbers on a scale, and its score follows from them: the
+sum or the mean, then a factor and an offset, or a published table of interval scores. Where fewer
+answers than its publication allows are there, nothing is scored.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
@@ -18,19 +19,25 @@ class InvalidAnswers(ValueError):
 
 @dataclass(frozen=True)
 class Item:
-    """One question; `text` is keyed by language, the scale goes from `least` to `most`."""
+    """One question; `text` is keyed by language, the scale goes from `least` to `most`.
+
+    Of a `named` item the patient says what it is about, as with an activity of one's own.
+    """
 
     id: str
     text: Mapping[str, str]
     least: int
     most: int
+    named: bool = False
 
 
 @dataclass(frozen=True)
 class Instrument:
     """A questionnaire with its scoring rule. `source` is its publication.
 
-    `better` says which way the patient is better off.
+    `better` says which way the patient is better off. The score is `offset` + `factor` × the sum
+    or mean; a `conversion` gives it for each sum instead, the first for the least. At least
+    `fewest` answers are needed, None: all; only a mean can be taken of fewer.
     """
 
     id: str
@@ -40,17 +47,20 @@ class Instrument:
     scoring: Literal["sum", "mean"]
     better: Literal["higher", "lower"]
     source: str
+    fewest: int | None = None
+    factor: float = 1.0
+    offset: float = 0.0
+    conversion: tuple[float, ...] = ()
 
     @property
     def score_bounds(self) -> tuple[float, float]:
         """The least and the highest score that there can be."""
-        least = float(sum(item.least for item in self.items))
-        most = float(sum(item.most for item in self.items))
-        share = 1 if self.scoring == "sum" else len(self.items)
-        return least / share, most / share
+        least, most = sum(item.least for item in self.items), sum(item.most for item in self.items)
+        ends = (self._scored(least, len(self.items)), self._scored(most, len(self.items)))
+        return min(ends), max(ends)
 
     def score(self, answers: Mapping[str, int]) -> float | None:
-        """The score of `answers` by item id; None while one is missing.
+        """The score of `answers` by item id; None while too many are missing.
 
         Raises:
             InvalidAnswers: an unknown item, or a value off its scale.
@@ -64,15 +74,22 @@ class Instrument:
                 raise InvalidAnswers(
                     f"{item_id} must lie between {item.least} and {item.most}, got {value}"
                 )
-        if set(answers) != set(by_id):
+        if len(answers) < (self.fewest or len(self.items)):
             return None
-        total = float(sum(answers.values()))
-        return total if self.scoring == "sum" else total / len(self.items)
+        return self._scored(sum(answers.values()), len(answers))
+
+    def _scored(self, total: int, count: int) -> float:
+        if self.conversion:
+            return self.conversion[total - sum(item.least for item in self.items)]
+        return self.offset + self.factor * (total if self.scoring == "sum" else total / count)
 
 
 @dataclass(frozen=True)
 class OutcomeResponse:
-    """One filled questionnaire. `answers` is by item id; a missing item was not answered."""
+    """One filled questionnaire. `answers` is by item id; a missing item was not answered.
+
+    `names` is what the patient said that the `named` items are about, by item id.
+    """
 
     id: str
     instrument_id: str
@@ -80,6 +97,7 @@ class OutcomeResponse:
     answered_at: datetime
     language: str
     answers: Mapping[str, int]
+    names: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.answered_at.tzinfo is None:

@@ -34,12 +34,14 @@ from app.api.places import (
 )
 from app.api.registry import SERVED
 from app.consents import consent_of
+from app.outcomes import stored_response
 from app.range_tests import change_since_last, stored_result
 from app.rtm_book import read_consent_events
 from app.store import (
     EpisodeRow,
     MessageReadRow,
     MessageRow,
+    OutcomeResponseRow,
     PatientRow,
     PractitionerRow,
     ProgramRow,
@@ -59,8 +61,11 @@ from fhir.parties import Parties
 from fhir.patient import PatientBanner
 from fhir.patient_copy import patient_resource
 from fhir.plan_definition import plan_definition
+from fhir.questionnaire import questionnaire_resource
+from fhir.questionnaire_response import outcome_bundle
 from fhir.range_observation import range_bundle
 from rtm.exercises import load_library
+from rtm.instruments import load_measures
 from rtm.program import Program
 from rtm.protocols import load_protocols
 from rtm.range_of_motion import load_movements
@@ -127,8 +132,8 @@ class Holdings:
                 yield held
 
     def results(self, kind: str, subject: str) -> list[Resource]:
-        """The Observations of one session or range test."""
-        prefix = "session" if kind == "session" else "range"
+        """The Observations of one session, range test or outcome measure."""
+        prefix = {"range_test": "range"}.get(kind, kind)
         narrowing = Narrowing(keys=frozenset({f"{prefix}-{subject}"}))
         return [held.resource for held in self.stream("Observation", narrowing)]
 
@@ -273,6 +278,37 @@ class Holdings:
             at = row.concluded_at if by_update else row.measured_at
             yield from self._results(bundle, f"range-{row.id}", device, row.concluded_at, at)
 
+    def _outcomes(self, narrowing: Narrowing, order: Order, after: Place | None) -> Iterator[Held]:
+        instant = OutcomeResponseRow.answered_at
+        statement: AnySelect = (
+            select(OutcomeResponseRow, PatientRow, ProgramRow)
+            .join(PatientRow, OutcomeResponseRow.patient_id == PatientRow.id)
+            .join(ProgramRow, OutcomeResponseRow.program_row_id == ProgramRow.id)
+            .where(
+                *bounded(instant, narrowing.updated),
+                *bounded(instant, narrowing.begun),
+                *of_patients(narrowing),
+            )
+        )
+        if narrowing.keys is not None:
+            statement = statement.where(
+                OutcomeResponseRow.id.in_(subjects(narrowing.keys, "outcome-"))
+            )
+        if narrowing.programs is not None:
+            statement = statement.where(ProgramRow.program_id.in_(narrowing.programs))
+        statement = ordered(statement, instant, OutcomeResponseRow.id, "outcome-", order, after)
+        for row, patient, program in self._rows(statement):
+            bundle = outcome_bundle(
+                stored_response(row),
+                load_measures()[row.instrument_id].instrument,
+                patient=f"Patient/{patient.fhir_id}",
+                careplan=f"CarePlan/program-{program.program_id}",
+            )
+            meta = {"versionId": "1", "lastUpdated": row.answered_at.isoformat()}
+            key = f"outcome-{row.id}"
+            for number, resource in enumerate(as_ours(bundle, key, {}, meta, self.tenant.iss)):
+                yield Held(resource, Place(row.answered_at, key, number))
+
     def _episodes(self, narrowing: Narrowing, order: Order, after: Place | None) -> Iterator[Held]:
         """The consent to each episode."""
         statement: AnySelect = (
@@ -346,6 +382,11 @@ class Holdings:
 
     def _protocols(self, narrowing: Narrowing, order: Order, after: Place | None) -> Iterator[Held]:
         yield from _library(map(plan_definition, load_protocols()), narrowing, order, after)
+
+    def _measures(self, narrowing: Narrowing, order: Order, after: Place | None) -> Iterator[Held]:
+        """Those whose texts are ours to give out."""
+        shown = (each.instrument for each in load_measures() if each.licence.texts_ship)
+        yield from _library(map(questionnaire_resource, shown), narrowing, order, after)
 
     def _devices(self, narrowing: Narrowing, order: Order, after: Place | None) -> Iterator[Held]:
         """One for each version of the software that has measured anything of these patients."""
@@ -424,13 +465,15 @@ _SOURCES: dict[str, tuple[Source, ...]] = {
     "CarePlan": (Holdings._programs,),
     "ServiceRequest": (Holdings._programs,),
     "Goal": (Holdings._programs,),
-    "Observation": (Holdings._range_tests, Holdings._sessions),
+    "Observation": (Holdings._outcomes, Holdings._range_tests, Holdings._sessions),
+    "QuestionnaireResponse": (Holdings._outcomes,),
     "Provenance": (Holdings._range_tests, Holdings._sessions),
     "Consent": (Holdings._episodes,),
     "Communication": (Holdings._messages,),
     "Device": (Holdings._devices,),
     "ActivityDefinition": (Holdings._exercises,),
     "PlanDefinition": (Holdings._protocols,),
+    "Questionnaire": (Holdings._measures,),
 }
 
 

@@ -11,7 +11,7 @@ from fhir.device import SoftwareDevice
 from fhir.reference import redirected
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_KINDS = ("session", "range", "program", "episode", "message")
+_KINDS = ("session", "range", "outcome", "program", "episode", "message")
 _OWN_ID = re.compile(rf"(({'|'.join(_KINDS)})-{_UUID})(\.[0-9a-f]{{12}})?")
 
 

@@ -142,8 +142,26 @@ _TYPES = (
             _reference("based-on", "basedOn", "Observation-based-on", "CarePlan"),
             _reference("has-member", "hasMember", "Observation-has-member", "Observation"),
             _reference("device", "device", "Observation-device", "Device"),
+            _reference(
+                "derived-from",
+                "derivedFrom",
+                "Observation-derived-from",
+                "QuestionnaireResponse",
+            ),
         ),
         sorts=("_lastUpdated", "date"),
+    ),
+    ServedType(
+        "QuestionnaireResponse",
+        (
+            *_EVERY,
+            _token("identifier", "identifier", "QuestionnaireResponse-identifier"),
+            _reference("patient", "subject", "QuestionnaireResponse-patient", "Patient"),
+            _reference("subject", "subject", "QuestionnaireResponse-subject", "Patient"),
+            _token("status", "status", "QuestionnaireResponse-status"),
+            _date("authored", "QuestionnaireResponse-authored", "authored"),
+            _reference("based-on", "basedOn", "QuestionnaireResponse-based-on", "CarePlan"),
+        ),
     ),
     ServedType(
         "Consent",
@@ -189,6 +207,7 @@ _TYPES = (
     ),
     ServedType("ActivityDefinition", _definition("ActivityDefinition"), versions="none"),
     ServedType("PlanDefinition", _definition("PlanDefinition"), versions="none"),
+    ServedType("Questionnaire", _definition("Questionnaire"), versions="none"),
 )
 
 SERVED = {each.name: each for each in _TYPES}
@@ -201,6 +220,7 @@ RECORD = (
     "ServiceRequest",
     "Goal",
     "Observation",
+    "QuestionnaireResponse",
     "Provenance",
     "Communication",
     "Device",

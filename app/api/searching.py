@@ -37,6 +37,7 @@ _IDENTIFIED_BY_ROW = (
     "ServiceRequest",
     "Goal",
     "Observation",
+    "QuestionnaireResponse",
     "Consent",
     "Communication",
 )

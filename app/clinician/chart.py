@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts import read_account
 from app.alerts import Alert, alerts_of
+from app.clinician.outcome_lines import OutcomeLine, read_outcome_lines
 from app.clinician.time_page import Row, length_text, own_waiting, time_row
 from app.context import Context
 from app.prescribing import Whereabouts, current_program, whereabouts
@@ -69,6 +70,7 @@ class Chart:
     shortfalls: tuple[str, ...]
     trend: Trend | None
     ranges: tuple[RangeLine, ...]
+    outcomes: tuple[OutcomeLine, ...]
     alerts: tuple[Alert, ...]
 
     @property
@@ -125,6 +127,7 @@ def read_chart(context: Context, sign_in: SignIn) -> Chart:
         sent = whereabouts(db, current[0]) if current else None
         ranges = newest_of_each(read_range_lines(db, patient.id, zone))
         alerts = alerts_of(db, patient.id)
+        outcomes = read_outcome_lines(context, db, patient.id, zone)
         account = read_account(db, patient, today)
         me = db.get_one(PractitionerRow, sign_in.practitioner_id)
         practice = ZoneInfo(db.get_one(Tenant, sign_in.tenant_id).time_zone)
@@ -180,6 +183,7 @@ def read_chart(context: Context, sign_in: SignIn) -> Chart:
         trend=_trend(rows, zone),
         ranges=ranges,
         alerts=alerts,
+        outcomes=outcomes,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from app import rtm_book
@@ -23,6 +23,8 @@ from app.clinician.forms import (
 )
 from app.clinician.portal_access import read_portal_access
 from app.clinician.portal_views import AnswerForm, invitation_form
+from app.languages import LANGUAGES
+from app.printed_program import pdf_answer, printed_program
 from app.sign_in import current_context, requires
 from app.store import PatientRow, PractitionerRow
 from fhir.client import FhirError
@@ -52,6 +54,20 @@ def chart() -> str:
         invitation_form=invitation_form(view.patient),
         answer_form=AnswerForm(),
     )
+
+
+@clinician.get("/program.<language>.pdf")
+@requires("clinician")
+def program_paper(language: str) -> Response:
+    """The signed program to print and give along, in the patient's language."""
+    sign_in = clinician_sign_in()
+    wanted = next((known for known in LANGUAGES if known == language), None)
+    if wanted is None:
+        abort(404, f"There is no paper in {language!r}, but in: {', '.join(LANGUAGES)}.")
+    pdf = printed_program(current_context(), sign_in.tenant_id, patient_of(sign_in), wanted)
+    if pdf is None:
+        abort(404, "There is no signed program to print.")
+    return pdf_answer(pdf)
 
 
 @clinician.post("/read-again")

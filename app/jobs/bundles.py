@@ -7,7 +7,9 @@ from sqlalchemy.orm import Session
 
 from app.api.identity import software
 from app.consents import consent_of
+from app.context import Context
 from app.jobs.message_bundle import message_to_ehr
+from app.outcomes import measures, stored_response
 from app.range_tests import change_since_last, stored_result
 from app.rtm_book import read_consent_events
 from app.sessions import concluded_session
@@ -15,6 +17,7 @@ from app.store import (
     EpisodeRow,
     MessageRow,
     OutboxRow,
+    OutcomeResponseRow,
     PatientRow,
     PractitionerRow,
     ProgramRow,
@@ -29,13 +32,14 @@ from fhir.careplan import prescription_bundle
 from fhir.consent import consent_bundle
 from fhir.observation import session_bundle
 from fhir.parties import Parties
+from fhir.questionnaire_response import outcome_bundle
 from fhir.range_observation import range_bundle
 from rtm.exercises import load_library
 from rtm.program import Program
 from rtm.range_of_motion import load_movements
 
 
-def build_bundle(db: Session, message: OutboxRow) -> Resource:
+def build_bundle(context: Context, db: Session, message: OutboxRow) -> Resource:
     """The resources of a message, from the row that it speaks of as that stands now."""
     patient = db.get_one(PatientRow, message.patient_id)
     if message.kind == "prescription":
@@ -55,6 +59,10 @@ def build_bundle(db: Session, message: OutboxRow) -> Resource:
         consent = consent_of(db.get_one(EpisodeRow, message.subject), patient, tenant, events)
         assert consent is not None, "queued only with a consent"
         return consent_bundle(consent)
+    if message.kind == "outcome":
+        return _outcome_bundle(
+            context, db, db.get_one(OutcomeResponseRow, message.subject), patient
+        )
     if message.kind == "message":
         return message_to_ehr(db, db.get_one(MessageRow, message.subject), patient)
     session_row = db.get_one(SessionRow, message.subject)
@@ -86,6 +94,17 @@ def _range_bundle(db: Session, row: RangeTestRow, patient: PatientRow) -> Resour
         program_id=None if program is None else program.program_id,
         device=software(row.software_version),
         recorded=row.received_at,
+    )
+
+
+def _outcome_bundle(
+    context: Context, db: Session, row: OutcomeResponseRow, patient: PatientRow
+) -> Resource:
+    return outcome_bundle(
+        stored_response(row),
+        measures(context)[row.instrument_id].instrument,
+        patient=f"Patient/{patient.fhir_id}",
+        careplan=_careplan_reference(db, db.get_one(ProgramRow, row.program_row_id)),
     )
 
 

@@ -79,7 +79,7 @@ def _queue(
         movement = load_movements()[row.movement_id]
         change = change_since_last(db, row)
         return queue_range_oru(db, tenant, patient, _range_test(row), movement, change, now)
-    return queue_mdm(db, tenant, patient, build_page(db, message), now)
+    return queue_mdm(db, tenant, patient, build_page(context, db, message), now)
 
 
 def _range_test(row: RangeTestRow) -> RangeTest:

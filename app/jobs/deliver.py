@@ -114,7 +114,7 @@ def _attempt(context: Context, tenant_id: str, message: OutboxRow) -> bool:
             tenant = db.get_one(Tenant, tenant_id)
             stored = db.get_one(OutboxRow, message.id)
             if stored.bundle is None:
-                stored.bundle = build_bundle(db, stored)
+                stored.bundle = build_bundle(context, db, stored)
         client = backend_client(context, tenant)
         places = _sent(context, tenant, stored, client)
         _note_delivered(context, tenant_id, message, client, places)
@@ -160,7 +160,7 @@ def _sent(
         if message.way == "hl7":
             return (hand_on(context, tenant.id, message),)
         with context.database.begin(tenant.id) as db:
-            document = build_document(db, message)
+            document = build_document(context, db, message)
         return (found_or_made(client, document, capabilities),)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.context import Context
 from app.hl7.mdm import Author, Document
+from app.outcomes import measures
 from app.range_tests import change_since_last, stored_result
 from app.rtm_book import read_consent_events
 from app.session_rows import feedback_texts
@@ -13,6 +15,7 @@ from app.sessions import concluded_session
 from app.store import (
     EpisodeRow,
     OutboxRow,
+    OutcomeResponseRow,
     PatientRow,
     PractitionerRow,
     ProgramRow,
@@ -34,13 +37,13 @@ from rtm.session import ExerciseResult
 _SIDES = {"left": "left", "right": "right", "bilateral": "both"}
 
 
-def build_document(db: Session, message: OutboxRow) -> Resource:
+def build_document(context: Context, db: Session, message: OutboxRow) -> Resource:
     """The DocumentReference of a message whose bundle is built; the bundle is attached to it."""
     assert message.bundle is not None, "built before"
     patient = db.get_one(PatientRow, message.patient_id)
     reference = f"Patient/{patient.fhir_id}"
     signer = _signer(db, message)
-    summary = _summary(db, message, patient)
+    summary = _summary(context, db, message, patient)
     return document_reference(
         summary_pdf(summary),
         message.bundle,
@@ -53,9 +56,9 @@ def build_document(db: Session, message: OutboxRow) -> Resource:
     )
 
 
-def build_page(db: Session, message: OutboxRow) -> Document:
+def build_page(context: Context, db: Session, message: OutboxRow) -> Document:
     """The page alone, for an interface engine."""
-    summary = _summary(db, message, db.get_one(PatientRow, message.patient_id))
+    summary = _summary(context, db, message, db.get_one(PatientRow, message.patient_id))
     signer = _signer(db, message)
     return Document(
         id=message.idempotency_key,
@@ -74,13 +77,15 @@ def _signer(db: Session, message: OutboxRow) -> PractitionerRow | None:
     return db.get_one(PractitionerRow, signed_by)
 
 
-def _summary(db: Session, message: OutboxRow, patient: PatientRow) -> Summary:
+def _summary(context: Context, db: Session, message: OutboxRow, patient: PatientRow) -> Summary:
     if message.kind == "prescription":
         return _program_summary(db, db.get_one(ProgramRow, int(message.subject)), patient)
     if message.kind == "consent":
         return _consent_summary(db, db.get_one(EpisodeRow, message.subject), patient)
     if message.kind == "range_test":
         return _range_summary(db, db.get_one(RangeTestRow, message.subject), patient)
+    if message.kind == "outcome":
+        return _outcome_summary(context, db.get_one(OutcomeResponseRow, message.subject), patient)
     return _session_summary(db.get_one(SessionRow, message.subject), patient)
 
 
@@ -199,6 +204,33 @@ def _consent_summary(db: Session, row: EpisodeRow, patient: PatientRow) -> Summa
         _named(patient),
         row.updated_at,
         (Section("Consent", facts),),
+    )
+
+
+def _outcome_summary(context: Context, row: OutcomeResponseRow, patient: PatientRow) -> Summary:
+    measure = measures(context)[row.instrument_id]
+    instrument = measure.instrument
+    least, most = instrument.score_bounds
+    facts = [
+        ("Answered", f"{row.answered_at:%Y-%m-%d %H:%M %Z}"),
+        ("Score", f"{row.score:g} ({least:g} to {most:g}, {instrument.better} is better)"),
+    ]
+    if measure.important_change:
+        change = measure.important_change
+        facts.append((f"{change.name} in points", f"{change.points:g} ({change.source})"))
+    answers = [
+        (row.names.get(item.id, item.text["en"]), str(row.answers[item.id]))
+        for item in instrument.items
+        if item.id in row.answers
+    ]
+    return Summary(
+        f"Answered by the patient: {instrument.title['en']}",
+        _named(patient),
+        row.answered_at,
+        (
+            Section("Result", facts),
+            Section("Answers", table=(("Question", "Answer"), *answers)),
+        ),
     )
 
 

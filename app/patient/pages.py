@@ -7,14 +7,14 @@ from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask_babel import format_decimal, ngettext
 from flask_babel import gettext as _
 from sqlalchemy import select
 
 from app.context import Context
 from app.languages import language
+from app.patient.dose_words import dose_in_plain_words
 from app.patient.measured_words import in_patients_words, problem_in_patients_words
-from app.patient.names import ANGLES, PARTS, SIDES
+from app.patient.names import ANGLES, PARTS
 from app.prescribing import current_program
 from app.session_rows import SessionLine, session_line
 from app.sessions import stored_session
@@ -185,40 +185,10 @@ def today_line(line: PrescribedExercise, done: bool) -> TodayLine:
         name=exercise.name[language()],
         steps=exercise.steps[language()],
         dose=line.dose,
-        dose_text=_dose_in_plain_words(line),
+        dose_text=dose_in_plain_words(line),
         note=line.note,
         done=done,
     )
-
-
-def _dose_in_plain_words(line: PrescribedExercise) -> str:
-    dose = line.dose
-    if dose.repetitions == 1 and dose.hold_s >= 60:
-        minutes = dose.hold_s / 60
-        parts = [
-            ngettext(
-                "%(minutes)s minute",
-                "%(minutes)s minutes",
-                1 if minutes == 1 else 2,
-                minutes=format_decimal(minutes),
-            )
-        ]
-    else:
-        parts = [ngettext("%(num)s time", "%(num)s times", dose.repetitions)]
-        if dose.sets > 1:
-            parts.append(ngettext("%(num)s round", "%(num)s rounds", dose.sets))
-        if dose.hold_s:
-            parts.append(
-                ngettext(
-                    "hold for %(seconds)s second",
-                    "hold for %(seconds)s seconds",
-                    1 if dose.hold_s == 1 else 2,
-                    seconds=format_decimal(dose.hold_s),
-                )
-            )
-    if dose.times_per_day > 1:
-        parts.append(ngettext("%(num)s time a day", "%(num)s times a day", dose.times_per_day))
-    return ", ".join([*parts, str(SIDES[line.side])])
 
 
 def _parts(result: ExerciseResult) -> tuple[tuple[str, int | None], ...]:

@@ -23,6 +23,7 @@ from app.patient.consent_views import is_consent_asked, while_wanted
 from app.patient.feedback import feedback_of
 from app.patient.forms import SessionForm, started_at, what_is_wrong
 from app.patient.pages import read_result, read_today
+from app.patient.questionnaire_page import read_due
 from app.patient.safety_gate import gate, patient_standing
 from app.safety import care_team_phone, session_judgement
 from app.sessions import (
@@ -51,15 +52,16 @@ def welcome() -> str:
 @requires("patient")
 def today() -> ResponseReturnValue:
     """Who joined by invitation first reads what monitoring means; others are asked to."""
-    sign_in = _sign_in()
+    context, sign_in = current_context(), _sign_in()
     asked = is_consent_asked(sign_in)
     if asked and sign_in.portal_account_id is not None:
         return redirect(url_for("consent_portal.read"), 303)
     return render_template(
         "portal/today.html",
-        page=read_today(current_context(), sign_in),
+        page=read_today(context, sign_in),
         consent_asked=asked,
         blocked=patient_standing(sign_in).blocked_by is not None,
+        questionnaires=read_due(context, sign_in),
     )
 
 

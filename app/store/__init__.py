@@ -40,6 +40,7 @@ from app.store.ledger_book import (
 )
 from app.store.messages import MessageIsFinal, MessageReadRow, MessageRow
 from app.store.outbox import OutboxRow
+from app.store.outcomes import OutcomeDraftRow, OutcomeIsFinal, OutcomeResponseRow
 from app.store.patient_month import (
     PatientMonthChargeRow,
     PatientMonthRow,
@@ -105,6 +106,9 @@ __all__ = [
     "MessageReadRow",
     "MessageRow",
     "OutboxRow",
+    "OutcomeDraftRow",
+    "OutcomeIsFinal",
+    "OutcomeResponseRow",
     "PatientEventIsFinal",
     "PatientEventRow",
     "PatientMergeRow",

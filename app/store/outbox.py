@@ -14,12 +14,10 @@ from app.store.base import Base, TenantOwned
 class OutboxRow(TenantOwned, Base):
     """`status` is pending, delivered, or stuck (an operator must look).
 
-    `kind` is `prescription`, `session`, `range_test`, `consent` or `message`; `subject` the row it
-    speaks of.
-    `bundle` is built from that row at the first attempt, when the references it needs are known,
-    and kept from then on, so that every further attempt sends the same bytes. So is `way`, how it
-    is sent (`app.write_back`), with the reason for it; `ways_refused` are those that the EHR turned
-    down.
+    `kind` is an `app.outbox.MessageKind`, `subject` the row it speaks of. `bundle` is built
+    from that row at the first attempt, when the references it needs are known, and kept from then
+    on, so that every further attempt sends the same bytes. So is `way`, how it is sent
+    (`app.write_back`), with the reason for it; `ways_refused` are those that the EHR turned down.
     """
 
     __tablename__ = "outbox"

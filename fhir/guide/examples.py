@@ -31,7 +31,8 @@ from rtm.adherence import Adherence
 from rtm.episode import Consent
 from rtm.exercises import load_library
 from rtm.feedback import Feedback
-from rtm.outcomes import Instrument, Item, OutcomeResponse
+from rtm.instruments import load_measures
+from rtm.outcomes import Instrument, OutcomeResponse
 from rtm.program import Program
 from rtm.protocols import draft_program, load_protocols
 from rtm.range_of_motion import change_between, load_movements, range_result
@@ -52,18 +53,7 @@ DEVICE = SoftwareDevice("Homestretch", "0.1.0", "Homestretch")
 PLAN = "CarePlan/example-1"
 
 # The Patient-Specific Functional Scale: the patient names the activities.
-FUNCTION = Instrument(
-    id="patient_specific_function",
-    version="1995",
-    title={"en": "Patient-Specific Functional Scale", "es": "Escala funcional del paciente"},
-    items=tuple(
-        Item(f"activity_{n}", {"en": f"Activity {n}", "es": f"Actividad {n}"}, 0, 10)
-        for n in (1, 2, 3)
-    ),
-    scoring="mean",
-    better="higher",
-    source="Stratford P et al. Physiother Can 1995;47:258-263",
-)
+FUNCTION = load_measures()["psfs"].instrument
 
 # The least that is a PDF: what a real summary looks like is shown by the product.
 _PDF = b"%PDF-1.4\n1 0 obj<</Type/Catalog>>endobj\ntrailer<</Root 1 0 R>>\n%%EOF\n"
@@ -103,11 +93,15 @@ def examples() -> list[Resource]:
 
 
 def definitions() -> list[Resource]:
-    """The library, the protocols and an outcome measure: content rather than examples."""
+    """The library, the protocols and the outcome measures: content rather than examples."""
     return [
         *(activity_definition(exercise) for exercise in load_library()),
         *(plan_definition(protocol) for protocol in load_protocols()),
-        questionnaire_resource(FUNCTION),
+        *(
+            questionnaire_resource(measure.instrument)
+            for measure in load_measures()
+            if measure.askable
+        ),
     ]
 
 
@@ -248,6 +242,7 @@ def _outcome_bundle(instrument: Instrument) -> Resource:
         AT,
         "en",
         {"activity_1": 3, "activity_2": 4, "activity_3": 6},
+        {"activity_1": "Stairs", "activity_2": "Getting up", "activity_3": "A walk to the shop"},
     )
     return outcome_bundle(response, instrument, patient=PARTIES.patient, careplan=PLAN)
 

@@ -113,9 +113,18 @@ def extensions() -> list[Resource]:
         _extension(
             "instrument-scoring",
             "How an outcome measure is scored",
-            "`sum` or `mean` of the items, and whether `higher` or `lower` is better.",
+            "`sum` or `mean` of the items, and whether `higher` or `lower` is better. The score is "
+            "`offset` + `factor` times that, or the `interval` score of the sum; at least `fewest` "
+            "answers are needed, or else all.",
             ["Questionnaire"],
-            [_part("rule", "code", 1, "1"), _part("better", "code", 1, "1")],
+            [
+                _part("rule", "code", 1, "1"),
+                _part("better", "code", 1, "1"),
+                _part("fewest", "integer", 0, "1"),
+                _part("factor", "decimal", 0, "1"),
+                _part("offset", "decimal", 0, "1"),
+                _part("interval", "decimal", 0, "*"),
+            ],
         ),
         _simple_extension(
             "red-flag",

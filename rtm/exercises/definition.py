@@ -155,8 +155,9 @@ class Demonstration:
 class Exercise:
     """One exercise. Texts are keyed by language (`en`, `es`).
 
-    `weight_bearing` is what carries the body's weight; `work` what moves a joint where it is not
-    simply active, by angle as `rtm.exercises.figure` names them (`rtm.exercises.movement`).
+    `feel` is what the patient should feel where it is done well. `weight_bearing` is what carries
+    the body's weight; `work` what moves a joint where it is not simply active, by angle as
+    `rtm.exercises.figure` names them (`rtm.exercises.movement`).
     `primary_angle`, `phases`, `tempo`, `requirements` and `faults` are present only where
     `measurement` is `camera`. `progressions` and `regressions` are ids of harder and easier
     exercises of the same region or of one of `further_regions`.
@@ -175,6 +176,7 @@ class Exercise:
     measurement_note: str | None
     camera_view: CameraView | None
     steps: dict[str, tuple[str, ...]]
+    feel: dict[str, str]
     primary_angle: PrimaryAngle | None
     phases: tuple[Phase, ...]
     tempo: Tempo | None

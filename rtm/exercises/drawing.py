@@ -196,3 +196,12 @@ def _line(*points: tuple[float, float]) -> NDArray[np.float64]:
 def _rectangle(x: float, y: float, width: float, height: float) -> NDArray[np.float64]:
     right, top = x + width, y + height
     return _line((x, y), (right, y), (right, top), (x, top), (x, y))
+
+
+def start_and_end(drawing: Drawing) -> tuple[Still, Still]:
+    """For paper: the first pose, and the one whose joints are furthest from it."""
+    start = drawing.stills[0]
+    return start, max(
+        drawing.stills[1:],
+        key=lambda still: float(np.abs(np.subtract(still.frame, start.frame)).sum()),
+    )

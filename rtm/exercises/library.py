@@ -106,6 +106,7 @@ def _exercise(document: dict[str, Any]) -> Exercise:
         measurement_note=document.get("measurement_note"),
         camera_view=camera.get("view"),
         steps=_texts(document["steps"]),
+        feel=document["feel"],
         primary_angle=PrimaryAngle(**camera["primary_angle"]) if camera else None,
         phases=tuple(Phase(**phase) for phase in camera.get("phases", ())),
         tempo=_tempo(camera["tempo"]) if camera else None,

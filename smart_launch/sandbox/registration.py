@@ -30,6 +30,7 @@ _WRITABLE = (
     "ServiceRequest",
     "Goal",
     "Observation",
+    "QuestionnaireResponse",
     "Provenance",
     "Device",
     "DocumentReference",

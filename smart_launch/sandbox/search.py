@@ -40,7 +40,7 @@ _PARAMETERS: dict[str, tuple[Kind, tuple[str, ...]]] = {
     "date": ("date", ("effectiveDateTime", "effectivePeriod", "period", "date")),
     "onset-date": ("date", ("onsetDateTime", "onsetPeriod")),
     "start-date": ("date", ("startDate",)),
-    "authored": ("date", ("authoredOn",)),
+    "authored": ("date", ("authoredOn", "authored")),
     "recorded": ("date", ("recorded",)),
     "birthdate": ("date", ("birthDate",)),
     "name": ("string", ("name",)),
@@ -70,6 +70,7 @@ _BY_TYPE: dict[str, tuple[str, ...]] = {
         "Practitioner": "identifier name family given gender",
         "PractitionerRole": "identifier practitioner organization specialty",
         "Provenance": "target recorded",
+        "QuestionnaireResponse": "identifier patient subject status authored based-on",
         "ServiceRequest": "identifier patient subject category code status intent based-on "
         "encounter authored",
     }.items()

@@ -36,6 +36,7 @@ from fhir.questionnaire_response import (
 )
 from rtm.adherence import Adherence
 from rtm.episode import Consent
+from rtm.instruments import load_measures
 from rtm.outcomes import InvalidAnswers, OutcomeResponse
 from tests.fhir.r4 import r4_issues
 from tests.fhir.samples import KNEE_SUM, text
@@ -61,6 +62,7 @@ ANSWERS = OutcomeResponse(
     AT,
     "es",
     {"activity_1": 3, "activity_2": 4, "activity_3": 6},
+    {"activity_1": "Subir escaleras", "activity_2": "Vestirme"},
 )
 
 
@@ -117,7 +119,9 @@ def test_all_of_them_are_valid_r4() -> None:
         questionnaire_resource(FUNCTION),
         questionnaire_resource(KNEE_SUM),
         outcome_bundle(ANSWERS, FUNCTION, patient="Patient/p1", careplan="CarePlan/1"),
-        outcome_bundle(replace(ANSWERS, answers={}), FUNCTION, patient="Patient/p1", careplan=None),
+        outcome_bundle(
+            replace(ANSWERS, answers={}, names={}), FUNCTION, patient="Patient/p1", careplan=None
+        ),
         adherence_observation(Adherence(week, week[:1], 1), careplan="CarePlan/1", **progress),
         adherence_observation(Adherence((), (), 0), careplan=None, **progress),
         exercise_minutes_observation(74.25, careplan=None, **progress),
@@ -235,10 +239,17 @@ def test_what_is_no_pdf_or_no_resource_makes_no_document() -> None:
 
 
 def test_a_questionnaire_and_its_answers_come_back() -> None:
-    assert read_questionnaire(questionnaire_resource(FUNCTION)) == FUNCTION
+    for measure in load_measures():
+        instrument = measure.instrument
+        if measure.askable:
+            assert read_questionnaire(questionnaire_resource(instrument)) == instrument
+    interval = replace(KNEE_SUM, conversion=(100.0, *(50.0,) * 7, 0.0))
+    assert read_questionnaire(questionnaire_resource(interval)) == interval
+    scaled = replace(KNEE_SUM, scoring="mean", fewest=1, factor=25.0, offset=-25.0)
+    assert read_questionnaire(questionnaire_resource(scaled)) == scaled
     response = questionnaire_response(ANSWERS, FUNCTION, patient="Patient/1", careplan=None)
     assert read_questionnaire_response(response) == ANSWERS
-    assert response["item"][0]["text"] == "Actividad 1"
+    assert response["item"][0]["text"] == "Primera cosa"
 
 
 def test_the_score_stands_beside_the_answers_with_its_scale() -> None:
@@ -250,12 +261,20 @@ def test_the_score_stands_beside_the_answers_with_its_scale() -> None:
 
 
 def test_half_a_questionnaire_is_in_progress_and_its_score_absent() -> None:
-    half = replace(ANSWERS, answers={"activity_1": 3})
-    bundle = outcome_bundle(half, FUNCTION, patient="Patient/1", careplan=None)
+    half = replace(ANSWERS, instrument_id=KNEE_SUM.id, answers={"stairs": 3}, names={})
+    bundle = outcome_bundle(half, KNEE_SUM, patient="Patient/1", careplan=None)
     response, score = (entry["resource"] for entry in bundle["entry"])
     assert response["status"] == "in-progress"
     assert "valueQuantity" not in score
     assert score["dataAbsentReason"]["coding"][0]["code"] == "unknown"
+
+
+def test_a_score_of_fewer_answers_than_items_is_complete_where_that_is_the_rule() -> None:
+    one = replace(ANSWERS, answers={"activity_1": 3}, names={"activity_1": "Vestirme"})
+    bundle = outcome_bundle(one, FUNCTION, patient="Patient/1", careplan=None)
+    response, score = (entry["resource"] for entry in bundle["entry"])
+    assert (response["status"], score["valueQuantity"]["value"]) == ("completed", 3)
+    assert read_questionnaire_response(response) == one
 
 
 def test_answers_of_another_measure_are_not_sent() -> None:

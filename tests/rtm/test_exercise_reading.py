@@ -13,7 +13,7 @@ EXERCISES = list(load_library())
 def told(exercise: Exercise, language: str) -> str:
     """Every sentence that the patient reads or hears during the exercise."""
     cues = [each.cue[language] for each in (*exercise.faults, *exercise.requirements)]
-    return " ".join([*exercise.steps[language], *cues])
+    return " ".join([*exercise.steps[language], exercise.feel[language], *cues])
 
 
 @pytest.mark.parametrize(

@@ -68,7 +68,7 @@ def test_every_region_has_at_least_three_exercises() -> None:
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda exercise: exercise.id)
 def test_every_text_is_in_both_languages(exercise: Exercise) -> None:
-    texts = [exercise.name, *(phase.name for phase in exercise.phases)]
+    texts = [exercise.name, exercise.feel, *(phase.name for phase in exercise.phases)]
     texts += [each.cue for each in (*exercise.faults, *exercise.requirements)]
     for text in texts:
         assert text["en"].strip()

@@ -19,7 +19,12 @@ def test_a_mean_and_a_sum_are_scored_on_their_scales() -> None:
 
 
 def test_a_missing_answer_leaves_the_score_open() -> None:
-    assert FUNCTION.score({"activity_1": 3}) is None
+    assert KNEE_SUM.score({"stairs": 3}) is None
+    assert KNEE_SUM.score({}) is None
+
+
+def test_a_score_of_fewer_answers_is_their_mean_where_the_measure_allows_it() -> None:
+    assert FUNCTION.score({"activity_2": 3}) == 3.0
     assert FUNCTION.score({}) is None
 
 

@@ -5,6 +5,7 @@ import { drawDemonstration } from "./demonstration";
 import { submitOnce } from "./form_once";
 import { offerPush, registerWorker } from "./installable";
 import { sendUnsent } from "./live/unsent";
+import { drawTrendPlot } from "./trend_plot";
 import { awaitResult, enhanceUpload } from "./upload";
 import { offerStorageAccess } from "./way_out";
 
@@ -19,6 +20,9 @@ for (const figure of document.querySelectorAll<HTMLElement>("[data-demonstration
 }
 for (const cards of document.querySelectorAll<HTMLElement>("[data-cards]")) {
   showOneAtATime(cards);
+}
+for (const figure of document.querySelectorAll<HTMLElement>("[data-trend-plot]")) {
+  drawTrendPlot(figure);
 }
 for (const element of document.querySelectorAll<HTMLElement>("[data-await-result]")) {
   awaitResult(element);

@@ -23,6 +23,7 @@ from app.demo import walk
 from app.demo.figure import arm_raises
 from app.jobs.score import score_session
 from app.messages import Person, open_thread, send_message
+from app.outcomes import Answers, accept_response
 from app.prescribing import sign
 from app.sessions import SessionReport, accept_manual_log, accept_recording
 from app.store import PatientRow, PractitionerRow
@@ -173,7 +174,8 @@ def patient_reader(world: World, patient: str, scope: str = "patient/*.rs") -> R
 
 
 def fill(world: World, patients: Sequence[str] = (SAMUEL, ROSA)) -> None:
-    """Two versions of a program, an episode, a measured and two reported sessions for each."""
+    """Two versions of a program, an episode, a measured and two reported sessions, and an answered
+    outcome measure for each."""
     for number, patient in enumerate(patients):
         walk.launch_chart(world.places, patient)
         with world.context.database.begin(world.tenant_id) as db:
@@ -210,6 +212,8 @@ def fill(world: World, patients: Sequence[str] = (SAMUEL, ROSA)) -> None:
             report_session(world, patient, datetime(2026, 11, day, 15 + number, tzinfo=UTC))
         measured_session(world, patient, datetime(2026, 11, 3, 15 + number, tzinfo=UTC))
         exchange_messages(world, Person(row.id), Person(row.id, therapist.id))
+        answers = Answers(str(uuid4()), {"activity_1": 4}, {"activity_1": "Reach a shelf"})
+        accept_response(world.context, world.tenant_id, row.id, "psfs", answers, "en")
 
 
 def exchange_messages(world: World, patient: Person, therapist: Person) -> None:

@@ -22,10 +22,10 @@ def test_reading_exporting_and_telling_work_on_postgresql(
     reader = system_reader(world)
     for sort in ("_lastUpdated", "-_lastUpdated", "date", "-date"):
         whole = reader.found(f"Observation?_sort={sort}")
-        assert len(whole) == 20
+        assert len(whole) == 22
         assert reader.found(f"Observation?_sort={sort}&_count=3") == whole
     own = patient_reader(world, SAMUEL)
-    assert len(own.found("Observation?date=ge2026-11-02&_lastUpdated=ge2026-01-01")) == 7
+    assert len(own.found("Observation?date=ge2026-11-02&_lastUpdated=ge2026-01-01")) == 8
     assert own.found(f"Patient/{SAMUEL}/$everything?_count=7")
     assert set(exported(world, reader)) == set(SERVED)
     with listening() as hook:

@@ -1,0 +1,125 @@
+"""Loading the articles: YAML in, checked `Article` values out. Texts are keyed by language."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+
+from rtm.protocols import load_protocols
+
+Text = Mapping[str, str]
+
+
+class UnknownArticle(LookupError):
+    """No article has this id; the message lists those there are."""
+
+
+class InvalidArticle(ValueError):
+    """An article breaks the schema or is for an unknown protocol; the message names the file."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, paragraphs, then points of a list."""
+
+    heading: Text
+    paragraphs: tuple[Text, ...]
+    points: tuple[Text, ...]
+
+
+@dataclass(frozen=True)
+class Source:
+    """The guideline or study that a text rests on."""
+
+    citation: str
+    year: int
+
+
+@dataclass(frozen=True)
+class Article:
+    """One article. `protocols` are those whose patients see it first; none: it is for all."""
+
+    id: str
+    title: Text
+    summary: Text
+    protocols: tuple[str, ...]
+    sections: tuple[Section, ...]
+    sources: tuple[Source, ...]
+
+
+@dataclass(frozen=True)
+class ArticleLibrary:
+    """Every article by id, iterated in the order of ids."""
+
+    by_id: Mapping[str, Article]
+
+    def __getitem__(self, article_id: str) -> Article:
+        try:
+            return self.by_id[article_id]
+        except KeyError:
+            known = ", ".join(sorted(self.by_id))
+            raise UnknownArticle(f"unknown article {article_id!r}; known: {known}") from None
+
+    def __iter__(self) -> Iterator[Article]:
+        return iter(self.by_id[key] for key in sorted(self.by_id))
+
+    def __len__(self) -> int:
+        return len(self.by_id)
+
+    def for_protocol(
+        self, protocol_id: str | None
+    ) -> tuple[tuple[Article, ...], tuple[Article, ...]]:
+        """Those of the protocol with those for all, and the others."""
+        own = [a for a in self if protocol_id in a.protocols]
+        general = [a for a in self if not a.protocols]
+        first = (*own, *general)
+        return first, tuple(a for a in self if a not in first)
+
+
+@cache
+def load_articles() -> ArticleLibrary:
+    """The articles shipped with this package. Raises InvalidArticle."""
+    return read_articles(files(__package__))
+
+
+def read_articles(folder: Traversable) -> ArticleLibrary:
+    """Every `*.yaml` of `folder`. Raises InvalidArticle."""
+    schema = json.loads(files(__package__).joinpath("schema.json").read_text("utf-8"))
+    validator = Draft202012Validator(schema)
+    by_id: dict[str, Article] = {}
+    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if not file.name.endswith(".yaml"):
+            continue
+        document = yaml.safe_load(file.read_text("utf-8"))
+        for error in validator.iter_errors(document):
+            raise InvalidArticle(f"{file.name}: {error.json_path}: {error.message}")
+        if file.name != f"{document['id']}.yaml":
+            raise InvalidArticle(f"{file.name}: holds the id {document['id']!r}")
+        for protocol_id in set(document["protocols"]) - set(load_protocols().by_id):
+            raise InvalidArticle(f"{file.name}: unknown protocol {protocol_id}")
+        by_id[document["id"]] = _article(document)
+    return ArticleLibrary(by_id)
+
+
+def _article(document: dict[str, Any]) -> Article:
+    return Article(
+        id=document["id"],
+        title=document["title"],
+        summary=document["summary"],
+        protocols=tuple(document["protocols"]),
+        sections=tuple(
+            Section(
+                each["heading"], tuple(each.get("paragraphs", ())), tuple(each.get("points", ()))
+            )
+            for each in document["sections"]
+        ),
+        sources=tuple(Source(**each) for each in document["sources"]),
+    )
