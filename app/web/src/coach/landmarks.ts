@@ -76,15 +76,22 @@ export function isFound(frame: Frame): boolean {
   return frame.image.some((value) => Number.isFinite(value));
 }
 
+const views = new WeakMap<Window, View>();
+
 /** How the person stands to the camera, by the median turn of shoulders and hips. */
 export function observedView(window: Window): View {
+  // Every angle of a window asks.
+  const known = views.get(window) ?? viewIn(window);
+  views.set(window, known);
+  return known;
+}
+
+function viewIn(window: Window): View {
   const slopes: number[] = [];
   for (const frame of window.frames) {
     for (const joint of ["SHOULDER", "HIP"] as const) {
-      const left = worldPoint(frame, LANDMARK[`LEFT_${joint}`]);
-      const right = worldPoint(frame, LANDMARK[`RIGHT_${joint}`]);
-      const [x, , z] = left.map((value, index) => Math.abs(value - (right[index] ?? Number.NaN)));
-      if (x === undefined || z === undefined) continue;
+      const [left, right] = [3 * LANDMARK[`LEFT_${joint}`], 3 * LANDMARK[`RIGHT_${joint}`]];
+      const [x, z] = [apart(frame.world, left, right), apart(frame.world, left + 2, right + 2)];
       if (Number.isFinite(x) && Number.isFinite(z) && (x > 0 || z > 0)) slopes.push(z / x);
     }
   }
@@ -92,4 +99,8 @@ export function observedView(window: Window): View {
   const turnDeg = (Math.atan(median(slopes)) * 180) / Math.PI;
   if (turnDeg >= SAGITTAL_BEYOND_DEG) return "sagittal";
   return turnDeg > FRONTAL_WITHIN_DEG ? "oblique" : "frontal";
+}
+
+function apart(values: Float64Array, first: number, second: number): number {
+  return Math.abs((values[first] ?? Number.NaN) - (values[second] ?? Number.NaN));
 }

@@ -61,7 +61,7 @@ export class Session {
   ) {
     this.coach = new LiveCoach(page.exercise, page.side, size);
     this.sets = new SetKeeper(page.dose);
-    this.faults = new FaultWatch(page.exercise, page.side, size);
+    this.faults = new FaultWatch(page.exercise, page.side);
   }
 
   update(frame: Frame): Shown {
@@ -74,7 +74,7 @@ export class Session {
       count: reading.count,
       share: this.share(reading),
       holdS: this.held(frame.tS, reading),
-      cue: this.faults.update(frame, moving),
+      cue: this.faults.update(this.coach.window, moving),
     };
   }
 
