@@ -49,11 +49,15 @@ export interface Frame {
   visibility: Float64Array;
 }
 
-/** Consecutive frames and the size of their picture in pixels. */
-export interface Window {
-  frames: readonly Frame[];
+/** Of a picture, in pixels. */
+export interface Size {
   width: number;
   height: number;
+}
+
+/** Consecutive frames and the size of their picture. */
+export interface Window extends Size {
+  frames: readonly Frame[];
 }
 
 export function worldPoint(frame: Frame, index: number): Vector {
@@ -77,6 +81,25 @@ export function isFound(frame: Frame): boolean {
 }
 
 const views = new WeakMap<Window, View>();
+
+/** Whoever it shows is taken out: a frame in which nobody was found. */
+export function withoutAnyone(frame: Frame): Frame {
+  return {
+    tS: frame.tS,
+    image: new Float64Array(2 * LANDMARK_COUNT).fill(Number.NaN),
+    world: new Float64Array(3 * LANDMARK_COUNT).fill(Number.NaN),
+    visibility: new Float64Array(LANDMARK_COUNT),
+  };
+}
+
+/** A frame of a picture of size `from` as one of size `to`, its pixels the same: a turned phone or
+ * another camera changes the size in mid-session, and a recording has one. */
+export function fitted(frame: Frame, from: Size, to: Size): Frame {
+  if (from.width === to.width && from.height === to.height) return frame;
+  const [x, y] = [from.width / to.width, from.height / to.height];
+  const image = frame.image.map((value, index) => value * (index % 2 === 0 ? x : y));
+  return { ...frame, image };
+}
 
 /** How the person stands to the camera, by the median turn of shoulders and hips. */
 export function observedView(window: Window): View {

@@ -1,18 +1,24 @@
 /** The page of a session with the coach: its steps, what it shows and what it says. */
 
-import type { Frame } from "../coach/landmarks";
-import { Camera } from "./camera";
+import type { Frame, Size } from "../coach/landmarks";
+import { Awake } from "./awake";
+import { Camera, CameraRefused } from "./camera";
 import { PieceStore, type Report } from "./piece_store";
 import { Recorder } from "./recorder";
-import { Sender } from "./sender";
+import { Sender, SignedOut } from "./sender";
 import { type CoachPage, PictureCheck, Session, type Shown } from "./session";
 import { drawSkeleton } from "./skeleton";
 import { Speech } from "./speech";
+import { claimSession, OneCoach } from "./tabs";
+import { WORDS } from "./words";
 
 type Step = "before" | "loading" | "check" | "moving" | "after" | "sending";
 
 /** How long the picture must do before the first set begins on its own. */
 const STEADY_S = 3;
+
+/** A notice stays for so long at least, then until the next repetition. */
+const NOTICED_MS = 5000;
 
 export async function runLivePage(root: HTMLElement): Promise<void> {
   const source = root.querySelector('script[type="application/json"]')?.textContent;
@@ -22,10 +28,12 @@ export async function runLivePage(root: HTMLElement): Promise<void> {
 
 class LivePage {
   private readonly speech = new Speech(document.documentElement.lang || "en");
+  private readonly awake = new Awake();
+  private readonly coach = new OneCoach(navigator.locks, () => this.handOver());
   private readonly sender: Sender;
   private readonly camera: Camera;
   private step: Step = "before";
-  private size = { width: 0, height: 0 };
+  private size: Size = { width: 0, height: 0 };
   private check: PictureCheck | null = null;
   private goodSinceS: number | null = null;
   private session: Session | null = null;
@@ -33,6 +41,9 @@ class LivePage {
   private startedAt = "";
   private lastCount = 0;
   private lastStage = "";
+  private isOffline = false;
+  private noticedMs = 0;
+  private letSessionGo: () => void = () => {};
   private keeping: Promise<void> = Promise.resolve();
 
   constructor(
@@ -44,40 +55,103 @@ class LivePage {
     this.camera = new Camera(this.find<HTMLVideoElement>("video"), {
       loading: (share) => this.showLoading(share),
       ready: (size) => this.beginCheck(size),
-      frame: (frame) => this.take(frame),
-      failed: (why) => this.giveUp(`The camera coach can't work on this device (${why}).`),
+      frame: (frame, people) => this.take(frame, people),
+      lost: () => this.waitForCamera(),
+      failed: (why) => this.fail(WORDS.tooWeak(why)),
     });
   }
 
   listen(): void {
-    this.on("start", () => void this.start());
+    this.on("start", () => void this.start(false));
+    this.on("here", () => void this.start(true));
     this.on("ready", () => this.beginSets());
     this.on("sound", (button) => this.toggleSound(button));
     this.on("go-on", () => this.session?.goOn());
-    this.on("stop", () => void this.end("You stopped. That is fine."));
+    this.on("camera", () => void this.reopenCamera());
+    this.on("stop", () => void this.end(WORDS.stopped));
     this.on("send", () => void this.send());
+    document.addEventListener("visibilitychange", () => this.lookAway());
   }
 
-  private async start(): Promise<void> {
+  /** With `over`, the coach is taken from the tab that has it. */
+  private async start(over: boolean): Promise<void> {
+    if (this.step !== "before") return;
+    if (this.session) {
+      location.reload(); // another session needs an id of its own
+      return;
+    }
     if (this.pain("pain_before") === null) {
-      this.say("Please choose your pain, from 0 to 10, before you start.");
+      this.say(WORDS.choosePainBefore);
+      return;
+    }
+    if (!(await this.coach.take(over))) {
+      this.tellElsewhere();
       return;
     }
     this.go("loading");
     try {
       await this.camera.start();
-    } catch {
-      this.go("before");
-      this.say("We may not use the camera. Allow it in your browser, or use the page without it.");
+      await this.awake.keep();
+      // Another tab may have taken the coach while the person was asked for the camera.
+      if (this.step === "before") this.letGo();
+    } catch (error) {
+      if (!(error instanceof CameraRefused)) throw error;
+      this.giveUp(WORDS.camera[error.problem]);
     }
+  }
+
+  /** Another tab has the coach now. */
+  private handOver(): void {
+    if (this.step === "moving") void this.end(WORDS.takenOver);
+    else {
+      this.giveUp("");
+      this.tellElsewhere();
+    }
+  }
+
+  private tellElsewhere(): void {
+    this.say(WORDS.elsewhere);
+    this.action("here").hidden = false;
+  }
+
+  /** The camera gave out. What was counted stands; the patient says how it goes on. */
+  private waitForCamera(): void {
+    if (this.step !== "moving") {
+      this.giveUp(WORDS.camera.lost);
+      return;
+    }
+    this.action("camera").hidden = false;
+    this.action("camera").focus();
+    this.notice(WORDS.cameraStopped);
+  }
+
+  private async reopenCamera(): Promise<void> {
+    const button = this.action("camera");
+    button.hidden = true;
+    try {
+      await this.camera.reopen();
+      this.notice(WORDS.cameraBack);
+    } catch (error) {
+      if (!(error instanceof CameraRefused)) throw error;
+      this.notice(WORDS.camera[error.problem]);
+      button.hidden = false;
+      button.focus();
+    }
+  }
+
+  /** Out of sight a page gets no pictures, and a phone may end it: what there is, is kept first. */
+  private lookAway(): void {
+    if (this.step !== "moving") return;
+    if (document.visibilityState === "visible") this.notice(WORDS.away);
+    else this.keeping = this.keeping.then(() => this.recorder?.close());
   }
 
   private showLoading(share: number): void {
     this.find<HTMLProgressElement>("progress").value = share;
-    this.text("loading", `Getting the coach ready: ${Math.round(100 * share)} %`);
+    this.text("loading", WORDS.loading(Math.round(100 * share)));
   }
 
-  private beginCheck(size: { width: number; height: number }): void {
+  private beginCheck(size: Size): void {
     this.size = size;
     const canvas = this.find<HTMLCanvasElement>("canvas");
     Object.assign(canvas, size);
@@ -85,16 +159,16 @@ class LivePage {
     this.go("check");
   }
 
-  private take(frame: Frame): void {
+  private take(frame: Frame, people: number): void {
     drawSkeleton(this.find<HTMLCanvasElement>("canvas"), frame);
-    if (this.step === "check") this.judge(frame);
+    if (this.step === "check") this.judge(frame, people);
     else if (this.step === "moving") this.follow(frame);
   }
 
   /** The first set begins when the picture has done for a while, or when the person says so. */
-  private judge(frame: Frame): void {
-    const faults = this.check?.update(frame) ?? [];
-    const words = faults[0] ?? "Good. Stay there.";
+  private judge(frame: Frame, people: number): void {
+    const faults = this.check?.update(frame, people) ?? [];
+    const words = faults[0] ?? WORDS.good;
     if (this.text("check", words)) this.speech.say(words);
     if (faults.length > 0) this.goodSinceS = null;
     else this.goodSinceS ??= frame.tS;
@@ -103,11 +177,13 @@ class LivePage {
 
   private beginSets(): void {
     if (this.step !== "check") return;
+    this.camera.followOne();
+    this.letSessionGo = claimSession(navigator.locks, this.page.sessionId);
     this.session = new Session(this.page, this.size);
     this.recorder = new Recorder(this.size, (number, piece) => this.keep(number, piece));
     this.startedAt = new Date().toISOString();
     this.go("moving");
-    this.speech.say("Begin.");
+    this.speech.say(WORDS.begin);
   }
 
   private follow(frame: Frame): void {
@@ -116,45 +192,54 @@ class LivePage {
     this.keeping = this.keeping.then(() => recorder.add(frame));
     const shown = this.session.update(frame);
     this.show(shown);
-    if (shown.stage.kind === "finished") void this.end("Well done. You did all of it.");
+    if (shown.stage.kind === "finished") void this.end(WORDS.finished);
   }
 
-  private show({ stage, count, share, holdS, cue }: Shown): void {
+  private show({ stage, count, share, holdS, cue, person }: Shown): void {
     const { sets, repetitions, holdS: asked } = this.page.dose;
     if (stage.kind === "moving") {
       this.text("count", String(stage.done));
-      this.text("of", `of ${repetitions}`);
-      if (stage.done > this.lastCount) this.speech.say(String(stage.done));
+      this.text("of", WORDS.of(repetitions));
+      if (stage.done > this.lastCount) {
+        this.speech.say(String(stage.done));
+        if (performance.now() - this.noticedMs > NOTICED_MS) this.text("notice", "");
+      }
       this.lastCount = stage.done;
     }
     const resting = stage.kind === "resting";
     const words =
       stage.kind === "resting"
-        ? `Rest: ${Math.ceil(stage.leftS)} seconds. Then set ${stage.set + 1} of ${sets}.`
+        ? WORDS.resting(Math.ceil(stage.leftS), stage.set + 1, sets)
         : stage.kind === "moving"
-          ? `Set ${stage.set} of ${sets}`
+          ? WORDS.set(stage.set, sets)
           : "";
     this.text("set", words);
     if (stage.kind !== this.lastStage && this.lastStage) {
-      this.speech.say(resting ? "Rest." : stage.kind === "moving" ? "Begin the next set." : "");
+      this.speech.say(resting ? WORDS.rest : stage.kind === "moving" ? WORDS.beginNextSet : "");
     }
     this.lastStage = stage.kind;
-    this.find<HTMLElement>('[data-action="go-on"]').hidden = !resting;
+    this.action("go-on").hidden = !resting;
     this.find<HTMLMeterElement>("meter").value = share;
-    if (holdS !== null) this.text("hold", `Hold: ${Math.floor(holdS)} of ${asked} seconds`);
+    if (holdS !== null) this.text("hold", WORDS.hold(Math.floor(holdS), asked));
     if (cue !== null) {
       this.text("cue", cue);
       this.speech.say(cue);
     }
+    if (person !== null) this.notice(this.wordsFor(person));
     this.root.dataset.count = String(count);
+  }
+
+  private wordsFor(person: "gone" | "another" | "back"): string {
+    if (person === "another") return this.page.messages.second_person ?? WORDS.gone;
+    return person === "gone" ? WORDS.gone : WORDS.back;
   }
 
   private async end(words: string): Promise<void> {
     if (this.step !== "moving") return;
     this.go("after");
-    this.camera.stop();
+    this.letGo();
     this.text("ended", words);
-    this.speech.say(`${words} How much pain do you have now?`);
+    this.speech.say(`${words} ${WORDS.askPain}`);
     const recorder = this.recorder;
     this.keeping = this.keeping.then(() => recorder?.close());
     await this.keeping;
@@ -164,24 +249,25 @@ class LivePage {
     if (this.step !== "after") return;
     const after = this.pain("pain_after");
     if (after === null) {
-      this.say("Please choose your pain now, from 0 to 10.");
+      this.say(WORDS.choosePainAfter);
       return;
     }
     this.go("sending");
-    this.say("Sending…");
+    this.say(WORDS.sending);
     try {
       await this.keeping;
       if (!this.recorder || this.recorder.count === 0) {
-        this.giveUp("Nothing was recorded. Please try again.");
+        this.giveUp(WORDS.nothingRecorded);
         return;
       }
       await this.keepReport(after);
-      const outcome = await this.sender.finish(this.page.sessionId);
+      const outcome = await this.sender.finish(this.page.sessionId, () => this.say(WORDS.trying));
       if ("result" in outcome) location.assign(outcome.result);
       else this.giveUp(outcome.refused);
-    } catch {
+    } catch (error) {
+      this.letSessionGo(); // the page Today sends it too
       this.go("after");
-      this.say("The internet connection failed. Your session is kept here. Press Send again.");
+      this.say(error instanceof SignedOut ? WORDS.signedOut : WORDS.notSent);
     }
   }
 
@@ -190,7 +276,16 @@ class LivePage {
   private async keep(number: number, piece: Blob): Promise<void> {
     await this.store.keep({ address: `${this.page.addresses.pieces}${number}`, piece });
     await this.keepReport(null, number + 1);
-    this.sender.sendPieces().catch(() => this.say("No connection. Your session is kept here."));
+    this.sender.sendPieces().then(
+      () => this.tellConnection(WORDS.online, false),
+      (error) =>
+        this.tellConnection(error instanceof SignedOut ? WORDS.signedOut : WORDS.offline, true),
+    );
+  }
+
+  private tellConnection(words: string, isOffline: boolean): void {
+    if (this.step === "moving" && (isOffline || this.isOffline)) this.say(words);
+    this.isOffline = isOffline;
   }
 
   private async keepReport(
@@ -213,13 +308,26 @@ class LivePage {
   private toggleSound(button: HTMLElement): void {
     const on = this.speech.toggle();
     button.setAttribute("aria-pressed", String(on));
-    button.textContent = on ? "Sound is on" : "Sound is off";
+    button.textContent = on ? WORDS.soundOn : WORDS.soundOff;
   }
 
   private giveUp(words: string): void {
-    this.camera.stop();
+    this.letGo();
     this.go("before");
     this.say(words);
+  }
+
+  /** What was done before can still be sent. */
+  private fail(words: string): void {
+    if (this.step === "moving") void this.end(words);
+    else this.giveUp(words);
+  }
+
+  /** Of camera, screen and the place among the tabs. */
+  private letGo(): void {
+    this.camera.stop();
+    this.coach.release();
+    void this.awake.letGo();
   }
 
   private go(step: Step): void {
@@ -228,7 +336,15 @@ class LivePage {
       part.hidden = !part.dataset.step?.split(" ").includes(step);
     }
     this.root.querySelector<HTMLElement>(`[data-step~="${step}"] [data-focus]`)?.focus();
+    this.action("here").hidden = true;
     this.say("");
+  }
+
+  /** Something of the moment during the sets, written and spoken. */
+  private notice(words: string): void {
+    this.text("notice", words);
+    this.speech.say(words);
+    this.noticedMs = performance.now();
   }
 
   private say(words: string): void {
@@ -249,8 +365,12 @@ class LivePage {
   }
 
   private on(action: string, act: (button: HTMLElement) => void): void {
-    const button = this.find<HTMLElement>(`[data-action="${action}"]`);
+    const button = this.action(action);
     button.addEventListener("click", () => act(button));
+  }
+
+  private action(name: string): HTMLElement {
+    return this.find<HTMLElement>(`[data-action="${name}"]`);
   }
 
   private find<T extends Element>(selector: string): T {
