@@ -43,7 +43,9 @@ def chromium(flags: Sequence[str], permissions: Sequence[str] = ()) -> Iterator[
             executable_path=CHROMIUM, args=["--no-sandbox", *flags]
         )
         context = browser.new_context(
-            viewport={"width": 1180, "height": 900}, permissions=[*permissions]
+            viewport={"width": 1180, "height": 900},
+            # An empty list would deny what needs no asking, as the screen's staying on.
+            permissions=[*permissions] or None,
         )
         context.set_default_timeout(30_000)
         problems: list[str] = []

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, Route, expect
+from playwright.sync_api import BrowserContext, Page, Response, Route, expect
 from werkzeug.serving import make_server
 
 from tests.conftest import World, serve
@@ -51,6 +51,11 @@ def jacks(film_of: FilmOf) -> Path:
 def page(jacks: Path, world: World) -> Iterator[Page]:
     with chromium(from_film(jacks)) as context:
         yield open_coach(context, world)
+
+
+def has_piece(answer: Response) -> bool:
+    """Whether this is the server's word that it has a piece of the session."""
+    return "/pieces/" in answer.url
 
 
 # The network ---------------------------------------------------------------------------------
@@ -165,9 +170,8 @@ def test_a_server_that_stays_away_leaves_the_session_on_the_device(
 
 def test_session_and_sign_in_survive_a_restart_of_the_server(page: Page, world: World) -> None:
     begin(page)
-    wait_for_count(page, 1)
-    with page.expect_response(lambda answer: answer.url.endswith("/pieces/0")) as first:
-        pass
+    with page.expect_response(has_piece, timeout=PATIENCE_MS) as first:
+        wait_for_count(page, 1)
     assert first.value.ok
     world.process.stop()
     message(page, "No connection")
@@ -227,9 +231,8 @@ def test_a_second_tab_offers_to_take_the_coach_over(page: Page, world: World) ->
 def test_a_session_that_goes_on_in_one_tab_is_not_called_broken_off_in_another(
     page: Page, world: World
 ) -> None:
-    begin(page)
-    with page.expect_response(lambda answer: answer.url.endswith("/pieces/0"), timeout=PATIENCE_MS):
-        pass
+    with page.expect_response(has_piece, timeout=PATIENCE_MS):
+        begin(page)
     second = page.context.new_page()
     second.goto(f"{world.places.app}/portal/today")
     second.wait_for_load_state("networkidle")
@@ -242,9 +245,8 @@ def test_a_session_that_goes_on_in_one_tab_is_not_called_broken_off_in_another(
 def test_out_of_sight_the_session_waits_and_then_goes_on(page: Page, world: World) -> None:
     begin(page)
     wait_for_count(page, 1)
-    set_visible(page, False)
-    with page.expect_response(lambda answer: "/pieces/" in answer.url, timeout=PATIENCE_MS):
-        pass
+    with page.expect_response(has_piece, timeout=PATIENCE_MS):
+        set_visible(page, False)
     set_visible(page, True)
     notice(page, "The coach waited while this page was out of sight.")
     wait_for_count(page, counted(page) + 1)
