@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -36,6 +37,29 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _can_bind(probe: socket.socket, port: int) -> bool:
+    try:
+        probe.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    return True
+
+
+def serve_again(port: int, app: Any) -> BaseWSGIServer:
+    """A server at a port that another one had; a passing connection may hold it for a moment."""
+    until = time.monotonic() + 20
+    while True:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            is_free = _can_bind(probe, port)
+        if is_free or time.monotonic() > until:
+            break
+        time.sleep(0.1)
+    server = make_server("127.0.0.1", port, app, threaded=True)
+    serve(server)
+    return server
+
+
 class WebProcess:
     """The service's process, as it were: its web server and, where wanted, its worker.
 
@@ -47,8 +71,7 @@ class WebProcess:
         self._stops: list[Callable[[], None]] = []
 
     def start(self, context: Context, app: Flask) -> None:
-        web = make_server("127.0.0.1", self._port, app, threaded=True)
-        serve(web)
+        web = serve_again(self._port, app)
         self._stops = [web.server_close, web.shutdown]
         if self._has_worker:
             worker = EmbeddedWorker(context, app.extensions["homestretch_jobs"].celery)

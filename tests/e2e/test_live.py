@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 from playwright.sync_api import TimeoutError as TooLate
@@ -30,6 +31,8 @@ from tests.e2e.coach import (
     wait_for_result,
 )
 from tests.e2e.test_walk import accessible, picture
+from vision.repetitions import SHORT_GAP_S
+from vision.series_files import read_series
 
 # A piece of a session in app/web/src/live/recorder.ts.
 PIECE_S = 5.0
@@ -37,6 +40,7 @@ PIECE_S = 5.0
 # The corner of the counted film's pictures: in which part it is.
 BEFORE, STANDING, MOVING, OVER = 0, 80, 160, 240
 REPETITIONS = 4
+TRIES = 4
 
 
 @pytest.fixture(scope="module")
@@ -100,22 +104,40 @@ def begin_before_the_movement(page: Page) -> None:
 
 
 def test_a_session_is_counted_sent_scored_and_in_the_ehr(counted_film: Path, world: World) -> None:
+    """The record must agree with the film whatever the machine does, and so must the live count.
+
+    That one may only be behind where pictures came too seldom to be counted as they come, as on a
+    machine under load; then the session is done again.
+    """
     with chromium(from_film(counted_film)) as context:
         page = open_coach(context, world)
-        begin_before_the_movement(page)
-        wait_for_part(page, OVER)
-        # The last frames of the movement are on their way through the coach.
-        wait_for_count(page, REPETITIONS)
-        wait_for_measured(page, seconds=2)
-        assert stop(page) == REPETITIONS
-        press_send(page)
-        wait_for_result(page)
-        [session] = nothing_lost_nothing_doubled(world)
-    assert session.repetition_count == REPETITIONS
-    assert session.repetitions_reported == REPETITIONS
-    assert session.source == "landmarks"
-    assert session.result is not None
-    assert session.result.score.total is not None
+        coach = page.url
+        for done in range(1, TRIES + 1):
+            page.goto(coach)
+            begin_before_the_movement(page)
+            wait_for_part(page, OVER)
+            wait_for_measured(page, seconds=2)
+            live = stop(page)
+            press_send(page)
+            wait_for_result(page)
+            session = nothing_lost_nothing_doubled(world, done)[-1]
+            assert session.repetition_count == REPETITIONS
+            assert session.repetitions_reported == live
+            assert session.source == "landmarks"
+            assert session.result is not None
+            assert session.result.score.total is not None
+            if live == REPETITIONS:
+                return
+            assert live < REPETITIONS
+            assert longest_gap_s(world) > SHORT_GAP_S
+        pytest.fail(f"in {TRIES} sessions this machine never followed a camera without a gap")
+
+
+def longest_gap_s(world: World) -> float:
+    """Between two pictures of the last session."""
+    recordings = world.context.settings.recordings_dir.glob("*.npz")
+    latest = max(recordings, key=lambda path: path.stat().st_mtime_ns)
+    return float(np.diff(read_series(latest).t_s).max())
 
 
 def wait_for_measured(page: Page, seconds: float) -> None:

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, Response, Route, expect
-from werkzeug.serving import make_server
 
-from tests.conftest import World, serve
+from tests.conftest import World, serve_again
 from tests.e2e import films
 from tests.e2e.coach import (
     ALLOWED,
@@ -127,8 +126,7 @@ def unavailable(world: World) -> Iterator[None]:
 
     world.process.stop()
     port = int(world.places.app.rpartition(":")[2])
-    proxy = make_server("127.0.0.1", port, answer, threaded=True)
-    serve(proxy)
+    proxy = serve_again(port, answer)
     yield
     proxy.shutdown()
     proxy.server_close()
