@@ -1,7 +1,7 @@
 """Runs every benchmark."""
 
-from bench import angle_accuracy, billing, fhir, vision_accuracy, vision_speed
+from bench import angle_accuracy, billing, coach, fhir, vision_accuracy, vision_speed
 
-for benchmark in (vision_accuracy, angle_accuracy, fhir, billing, vision_speed):
+for benchmark in (vision_accuracy, angle_accuracy, fhir, billing, vision_speed, coach):
     print(f"== {benchmark.__name__}")
     benchmark.main()

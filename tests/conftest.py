@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -36,6 +37,52 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _can_bind(probe: socket.socket, port: int) -> bool:
+    try:
+        probe.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    return True
+
+
+def serve_again(port: int, app: Any) -> BaseWSGIServer:
+    """A server at a port that another one had; a passing connection may hold it for a moment."""
+    until = time.monotonic() + 20
+    while True:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            is_free = _can_bind(probe, port)
+        if is_free or time.monotonic() > until:
+            break
+        time.sleep(0.1)
+    server = make_server("127.0.0.1", port, app, threaded=True)
+    serve(server)
+    return server
+
+
+class WebProcess:
+    """The service's process, as it were: its web server and, where wanted, its worker.
+
+    It can be stopped and started again at the same address.
+    """
+
+    def __init__(self, port: int, worker: bool) -> None:
+        self._port, self._has_worker = port, worker
+        self._stops: list[Callable[[], None]] = []
+
+    def start(self, context: Context, app: Flask) -> None:
+        web = serve_again(self._port, app)
+        self._stops = [web.server_close, web.shutdown]
+        if self._has_worker:
+            worker = EmbeddedWorker(context, app.extensions["homestretch_jobs"].celery)
+            worker.start()
+            self._stops.append(worker.stop)
+
+    def stop(self) -> None:
+        while self._stops:
+            self._stops.pop()()
+
+
 @dataclass
 class World:
     """A running service with its sandbox EHR and a registered health system."""
@@ -44,7 +91,13 @@ class World:
     context: Context
     app: Flask
     sandbox: SandboxConfig
+    process: WebProcess
     tenant_id: str = TENANT_ID
+
+    def start_again(self) -> None:
+        """After `process.stop`: everything is read again from the same settings and disk."""
+        context = open_context(self.context.settings)
+        self.process.start(context, create_app(context=context))
 
     def fail_ehr(self, status: int, count: int) -> None:
         """The EHR's next `count` FHIR requests answer `status`."""
@@ -105,16 +158,13 @@ def worlds(folder: Path) -> Iterator[Callable[..., World]]:
         )
         ehr_server = make_sandbox_server(replace(config, **ehr(places)), "127.0.0.1", ehr_port)
         app = create_app(context=context)
-        web = make_server("127.0.0.1", app_port, app, threaded=True)
-        for server in (ehr_server, web):
-            serve(server)
-            stops.extend((server.server_close, server.shutdown))
-        if worker:
-            embedded = EmbeddedWorker(context, app.extensions["homestretch_jobs"].celery)
-            embedded.start()
-            stops.append(embedded.stop)
+        serve(ehr_server)
+        stops.extend((ehr_server.server_close, ehr_server.shutdown))
+        process = WebProcess(app_port, worker)
+        process.start(context, app)
+        stops.append(process.stop)
         register(context, config.fhir_base)
-        return World(places, context, app, config)
+        return World(places, context, app, config, process)
 
     try:
         yield make

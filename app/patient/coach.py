@@ -13,7 +13,7 @@ from vision.kinematics import ANGLES
 from vision.movement import primary_angle
 
 # What the device can tell of the picture by landmarks alone.
-_CHECKS = ("nobody", "too_far", "too_near", "turn_to_face", "turn_sideways")
+_CHECKS = ("nobody", "too_far", "too_near", "turn_to_face", "turn_sideways", "second_person")
 
 
 def coach_page(

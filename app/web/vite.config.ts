@@ -1,4 +1,5 @@
 import { defineConfig } from "vite";
+import { compressed } from "./compressed";
 
 // One entry an audience or a way of doing a session; the server reads the manifest, so there is no index.html.
 export default defineConfig({
@@ -6,6 +7,7 @@ export default defineConfig({
   // The pose model is fetched by its address, as a file of ours.
   assetsInclude: ["**/*.task"],
   worker: { format: "es" },
+  plugins: [compressed("assets")],
   build: {
     outDir: "static",
     emptyOutDir: true,

@@ -301,29 +301,53 @@ export function definitionOf(name: string): Definition {
 
 /** The angle in deg in every frame of `window`; NaN where it can't be told. */
 export function jointAngle(window: Window, name: string, side: BodySide): number[] {
-  const definition = definitionOf(name);
-  const view = observedView(window);
-  if (!definition.views.includes(view)) return window.frames.map(() => NOT_TOLD);
-  const joints = measuredToVertical(window, definition, side)
-    ? definition.toVertical
-    : definition.joints;
-  const picture = readOffThePicture(window, definition, view);
-  const measured = window.frames.map((frame): Measured => {
-    const points = new Map(
-      joints.map((joint) => {
-        const index = landmarkOf(joint, side);
-        return [joint, picture ? picturePoint(frame, index, window) : worldPoint(frame, index)];
-      }),
-    );
-    const result = definition.measure(points);
-    return typeof result === "number" ? { angle: result, shown: [] } : result;
-  });
+  const ruler = rulerFor(window, name, side);
+  if (ruler === null) return window.frames.map(() => NOT_TOLD);
+  const measured = window.frames.map(ruler.measure);
   const longest = longestShown(measured);
   return measured.map(({ angle, shown }, index) => {
     const frame = window.frames[index];
     const hidden = shown.some((value, line) => !(value >= LEAST_SHOWN * (longest[line] ?? 0)));
-    return frame && isSeen(frame, joints, side) && !hidden ? angle : NOT_TOLD;
+    return frame && isSeen(frame, ruler.joints, side) && !hidden ? angle : NOT_TOLD;
   });
+}
+
+/** The last of `jointAngle`; the other frames are measured only where they can spoil it. */
+export function newestAngle(window: Window, name: string, side: BodySide): number {
+  const [ruler, newest] = [rulerFor(window, name, side), window.frames.at(-1)];
+  if (ruler === null || newest === undefined || !isSeen(newest, ruler.joints, side)) {
+    return NOT_TOLD;
+  }
+  const { angle, shown } = ruler.measure(newest);
+  return shown.length === 0 ? angle : (jointAngle(window, name, side).at(-1) ?? NOT_TOLD);
+}
+
+interface Ruler {
+  joints: readonly string[];
+  measure: (frame: Frame) => Measured;
+}
+
+/** How the angle is measured in `window`; null where its view does not show it. */
+function rulerFor(window: Window, name: string, side: BodySide): Ruler | null {
+  const definition = definitionOf(name);
+  const view = observedView(window);
+  if (!definition.views.includes(view)) return null;
+  const joints = measuredToVertical(window, definition, side)
+    ? definition.toVertical
+    : definition.joints;
+  const picture = readOffThePicture(window, definition, view);
+  const marks = joints.map((joint) => [joint, landmarkOf(joint, side)] as const);
+  const measure = (frame: Frame): Measured => {
+    const points = new Map(
+      marks.map(([joint, index]) => [
+        joint,
+        picture ? picturePoint(frame, index, window) : worldPoint(frame, index),
+      ]),
+    );
+    const result = definition.measure(points);
+    return typeof result === "number" ? { angle: result, shown: [] } : result;
+  };
+  return { joints, measure };
 }
 
 /** The most that each line shows in the window, less one frame in twenty. */

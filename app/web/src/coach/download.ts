@@ -26,8 +26,11 @@ export async function fetchWithProgress(
 ): Promise<Uint8Array> {
   const response = await fetch(url);
   if (!response.ok || !response.body) throw new Error(`${url} answered ${response.status}`);
-  // Compressed on the way, the header tells less than will come; then only the end is known.
-  const announced = Number(response.headers.get("Content-Length") ?? 0);
+  // Compressed on the way, Content-Length tells less than will come.
+  const whole = ["X-Uncompressed-Length", "Content-Length"].map((name) =>
+    Number(response.headers.get(name) ?? 0),
+  );
+  const announced = whole.find((length) => length > 0) ?? 0;
   const chunks: Uint8Array[] = [];
   let loaded = 0;
   const reader = response.body.getReader();
@@ -36,12 +39,12 @@ export async function fetchWithProgress(
     loaded += next.value.length;
     tell(loaded, Math.max(announced, loaded));
   }
-  const whole = new Uint8Array(loaded);
+  const bytes = new Uint8Array(loaded);
   let offset = 0;
   for (const chunk of chunks) {
-    whole.set(chunk, offset);
+    bytes.set(chunk, offset);
     offset += chunk.length;
   }
   tell(loaded, loaded);
-  return whole;
+  return bytes;
 }

@@ -49,11 +49,15 @@ export interface Frame {
   visibility: Float64Array;
 }
 
-/** Consecutive frames and the size of their picture in pixels. */
-export interface Window {
-  frames: readonly Frame[];
+/** Of a picture, in pixels. */
+export interface Size {
   width: number;
   height: number;
+}
+
+/** Consecutive frames and the size of their picture. */
+export interface Window extends Size {
+  frames: readonly Frame[];
 }
 
 export function worldPoint(frame: Frame, index: number): Vector {
@@ -76,15 +80,41 @@ export function isFound(frame: Frame): boolean {
   return frame.image.some((value) => Number.isFinite(value));
 }
 
+const views = new WeakMap<Window, View>();
+
+/** Whoever it shows is taken out: a frame in which nobody was found. */
+export function withoutAnyone(frame: Frame): Frame {
+  return {
+    tS: frame.tS,
+    image: new Float64Array(2 * LANDMARK_COUNT).fill(Number.NaN),
+    world: new Float64Array(3 * LANDMARK_COUNT).fill(Number.NaN),
+    visibility: new Float64Array(LANDMARK_COUNT),
+  };
+}
+
+/** A frame of a picture of size `from` as one of size `to`, its pixels the same: a turned phone or
+ * another camera changes the size in mid-session, and a recording has one. */
+export function fitted(frame: Frame, from: Size, to: Size): Frame {
+  if (from.width === to.width && from.height === to.height) return frame;
+  const [x, y] = [from.width / to.width, from.height / to.height];
+  const image = frame.image.map((value, index) => value * (index % 2 === 0 ? x : y));
+  return { ...frame, image };
+}
+
 /** How the person stands to the camera, by the median turn of shoulders and hips. */
 export function observedView(window: Window): View {
+  // Every angle of a window asks.
+  const known = views.get(window) ?? viewIn(window);
+  views.set(window, known);
+  return known;
+}
+
+function viewIn(window: Window): View {
   const slopes: number[] = [];
   for (const frame of window.frames) {
     for (const joint of ["SHOULDER", "HIP"] as const) {
-      const left = worldPoint(frame, LANDMARK[`LEFT_${joint}`]);
-      const right = worldPoint(frame, LANDMARK[`RIGHT_${joint}`]);
-      const [x, , z] = left.map((value, index) => Math.abs(value - (right[index] ?? Number.NaN)));
-      if (x === undefined || z === undefined) continue;
+      const [left, right] = [3 * LANDMARK[`LEFT_${joint}`], 3 * LANDMARK[`RIGHT_${joint}`]];
+      const [x, z] = [apart(frame.world, left, right), apart(frame.world, left + 2, right + 2)];
       if (Number.isFinite(x) && Number.isFinite(z) && (x > 0 || z > 0)) slopes.push(z / x);
     }
   }
@@ -92,4 +122,8 @@ export function observedView(window: Window): View {
   const turnDeg = (Math.atan(median(slopes)) * 180) / Math.PI;
   if (turnDeg >= SAGITTAL_BEYOND_DEG) return "sagittal";
   return turnDeg > FRONTAL_WITHIN_DEG ? "oblique" : "frontal";
+}
+
+function apart(values: Float64Array, first: number, second: number): number {
+  return Math.abs((values[first] ?? Number.NaN) - (values[second] ?? Number.NaN));
 }

@@ -1,6 +1,6 @@
 /** From landmarks, one frame at a time, to the live count (`vision/live_coach.py`). */
 
-import { definitionOf, jointAngle, visibilityOf } from "./angles";
+import { definitionOf, newestAngle, visibilityOf } from "./angles";
 import type { Exercise } from "./exercise";
 import { type BodySide, type Frame, observedView, type Window } from "./landmarks";
 import { LiveCounter, type Reading } from "./live_counter";
@@ -20,7 +20,8 @@ type PerSide = Record<BodySide, number>;
  * once both have moved alike, the count is that of both together.
  */
 export class LiveCoach {
-  private frames: Frame[] = [];
+  /** The last two seconds, the newest frame last. */
+  window: Window;
   private readonly counters: Record<BodySide | "both", LiveCounter>;
   private readonly measured: PerSide = { left: 0, right: 0 };
   private readonly visibility: PerSide = { left: 0, right: 0 };
@@ -28,8 +29,9 @@ export class LiveCoach {
   constructor(
     private readonly exercise: Exercise,
     private readonly side: BodySide | null,
-    private readonly size: { width: number; height: number },
+    size: { width: number; height: number },
   ) {
+    this.window = { frames: [], ...size };
     this.counters = {
       left: new LiveCounter(exercise),
       right: new LiveCounter(exercise),
@@ -40,16 +42,14 @@ export class LiveCoach {
   /** The reading after `frame`; the first of all only opens the window. */
   update(frame: Frame): Reading {
     const beginsS = frame.tS - WINDOW_S;
-    this.frames = [...this.frames.filter((each) => each.tS >= beginsS), frame];
-    if (this.frames.length < 2) return this.counters.both.update(frame.tS, null);
-    const window: Window = { frames: this.frames, ...this.size };
-    const spot = onTheSpot(window);
-    const placed = this.frames.every(
-      (each, index) => each.tS < frame.tS - LOOK_BACK_S || spot[index],
-    );
+    const kept = this.window.frames.filter((each) => each.tS >= beginsS);
+    const window = { ...this.window, frames: [...kept, frame] };
+    this.window = window;
+    if (window.frames.length < 2) return this.counters.both.update(frame.tS, null);
+    const placed = onTheSpot(window, frame.tS - LOOK_BACK_S).every((each) => each);
     const name = this.exercise.angle.name;
     const newest = (one: BodySide): number =>
-      placed ? (jointAngle(window, name, one).at(-1) ?? Number.NaN) : Number.NaN;
+      placed ? newestAngle(window, name, one) : Number.NaN;
     if (!definitionOf(name).bilateral) {
       return this.counters.both.update(frame.tS, newest("left"));
     }

@@ -27,14 +27,12 @@ export const TIME_CONSTANT_S = (SIGMA_S * Math.sqrt(3)) / Math.sqrt(2 * Math.log
 const STILL_S = 0.2;
 const KEPT = 64;
 
-/** What is known after a frame; null where not measured. `angleDeg` stands for `lagS` ago. */
+/** What is known after a frame; null where not measured. `angleDeg` lags by the smoothing. */
 export interface Reading {
   count: number;
   partial: number;
   phase: Phase;
   angleDeg: number | null;
-  lagS: number | null;
-  bestRomDeg: number | null;
   typicalDeg: number;
 }
 
@@ -66,7 +64,6 @@ class Extreme {
 /** The median of the last three frames, then a first-order low-pass. */
 class Smoothed {
   private recent: (readonly [number, number])[] = [];
-  atS = 0;
   effort = 0;
 
   get lastS(): number | null {
@@ -76,10 +73,8 @@ class Smoothed {
   push(tS: number, effort: number): void {
     const since = this.lastS === null ? null : tS - this.lastS;
     this.recent = [...this.recent.slice(-2), [tS, effort]];
-    const middleS = median(this.recent.map(([time]) => time));
     const middle = median(this.recent.map(([, value]) => value));
     const gain = since === null ? 1 : 1 - Math.exp(-since / TIME_CONSTANT_S);
-    this.atS += gain * (middleS - this.atS);
     this.effort += gain * (middle - this.effort);
   }
 }
@@ -89,7 +84,6 @@ interface Lasting {
   peak: number;
   end: number;
   lastedS: number;
-  romDeg: number;
 }
 
 interface Tally {
@@ -113,7 +107,6 @@ export class LiveCounter {
   private gapS = SHORT_GAP_S;
   private counted = 0;
   private partial = 0;
-  private bestRomDeg = 0;
   private phase: Phase = "rest";
   private rest = 0;
   private extreme: Extreme | null = null;
@@ -137,14 +130,11 @@ export class LiveCounter {
       this.settle(tally);
       tally = this.tally();
     }
-    const best = Math.max(this.bestRomDeg, bestRom(tally));
     return {
       count: this.counted + tally.whole.length,
       partial: this.partial + tally.partial.length,
       phase: this.phase,
       angleDeg: measured ? this.sign * this.smoothed.effort : null,
-      lagS: measured ? tS - this.smoothed.atS : null,
-      bestRomDeg: best || null,
       typicalDeg: tally.typicalDeg,
     };
   }
@@ -231,7 +221,6 @@ export class LiveCounter {
     const end = settled ? settled.end : 2;
     this.counted += settled ? 1 : 0;
     this.partial += tally.partial.filter((each) => each.peak < end).length;
-    this.bestRomDeg = Math.max(this.bestRomDeg, settled?.romDeg ?? 0);
     this.firstIsHigh = this.firstIsHigh === (end % 2 === 0);
     this.turns = this.turns.slice(end);
   }
@@ -241,7 +230,6 @@ export class LiveCounter {
     const tally = this.tally();
     this.counted += tally.whole.length;
     this.partial += tally.partial.length;
-    this.bestRomDeg = Math.max(this.bestRomDeg, bestRom(tally));
     this.turns = [];
     this.seekingHigh = this.high = this.low = this.extreme = null;
     this.phase = "rest";
@@ -272,10 +260,6 @@ export class LiveCounter {
   }
 }
 
-function bestRom(tally: Tally): number {
-  return Math.max(0, ...tally.whole.map((each) => each.romDeg));
-}
-
 /** As the record trims a movement, on turning points alone. */
 function lasting(points: readonly Extreme[], movements: readonly Movement[]): Lasting[] {
   return movements.flatMap(([before, peak, after]): Lasting[] => {
@@ -287,6 +271,6 @@ function lasting(points: readonly Extreme[], movements: readonly Movement[]): La
     while (end < after.index && (points[end]?.value ?? 0) > down) end += 1;
     const lastedS = (points[end]?.arrivedS ?? 0) - (points[start]?.leftS ?? 0);
     if (lastedS < SHORTEST_S) return [];
-    return [{ start, peak: peak.index, end, lastedS, romDeg: peak.value - before.value }];
+    return [{ start, peak: peak.index, end, lastedS }];
   });
 }

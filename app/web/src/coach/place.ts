@@ -15,8 +15,8 @@ const SHOULDERS = [LANDMARK.LEFT_SHOULDER, LANDMARK.RIGHT_SHOULDER] as const;
 type Track = readonly Vector[];
 type Pair = readonly [number, number];
 
-/** False while the whole body changes its place in the picture. */
-export function onTheSpot(window: Window): boolean[] {
+/** False while the whole body changes its place in the picture; of the frames after `sinceS`. */
+export function onTheSpot(window: Window, sinceS = Number.NEGATIVE_INFINITY): boolean[] {
   const position = (mark: number): Track =>
     window.frames.map((frame) => picturePoint(frame, mark, window));
   const visible = (mark: number): Track =>
@@ -39,11 +39,12 @@ export function onTheSpot(window: Window): boolean[] {
     ? [...feet, middle(ANKLES, visible)]
     : [...feet, ...trunk].filter(often);
   const trunkPx = trunkLength(middle(HIPS, position), middle(SHOULDERS, position));
-  if (anchors.length === 0 || trunkPx === null) return window.frames.map(() => true);
   const tS = window.frames.map((frame) => frame.tS);
-  const moved = anchors.map((track) => displacement(tS, track));
-  const growing = grows(tS, visible, middle);
-  return tS.map((_, index) => {
+  const asked = tS.filter((t) => t >= sinceS);
+  if (anchors.length === 0 || trunkPx === null) return asked.map(() => true);
+  const moved = anchors.map((track) => displacement(asked, tS, track));
+  const growing = grows(asked, tS, visible, middle);
+  return asked.map((_, index) => {
     const least = moved.reduce(
       (low, values) => lower(low, values[index]),
       Number.POSITIVE_INFINITY,
@@ -58,6 +59,7 @@ function lower(low: number, value = Number.NaN): number {
 }
 
 function grows(
+  asked: readonly number[],
   tS: readonly number[],
   visible: (mark: number) => Track,
   middle: (pair: Pair, track: (mark: number) => Track) => Track,
@@ -67,31 +69,38 @@ function grows(
     first.map((point, index) => Math.log(length(minus(point, second[index] ?? []))));
   const widths = between(left, right);
   const lengths = between(middle(HIPS, visible), middle(SHOULDERS, visible));
-  if (![widths, lengths].every((sizes) => sizes.some(Number.isFinite))) return tS.map(() => false);
-  const [wider, longer] = [change(tS, widths), change(tS, lengths)];
-  return tS.map((_, index) => {
+  if (![widths, lengths].every((sizes) => sizes.some(Number.isFinite))) {
+    return asked.map(() => false);
+  }
+  const [wider, longer] = [change(asked, tS, widths), change(asked, tS, lengths)];
+  return asked.map((_, index) => {
     const [w, l] = [wider[index] ?? 0, longer[index] ?? 0];
     const least = Math.min(Math.abs(w), Math.abs(l));
     return Math.sign(w) === Math.sign(l) && least > Math.log(GROWN_BY);
   });
 }
 
-function displacement(tS: readonly number[], track: Track): number[] {
+function displacement(asked: readonly number[], tS: readonly number[], track: Track): number[] {
   const [x, y] = [0, 1].map((axis) =>
     change(
+      asked,
       tS,
       track.map((point) => point[axis] ?? Number.NaN),
     ),
   );
-  return tS.map((_, index) => Math.hypot(x?.[index] ?? Number.NaN, y?.[index] ?? Number.NaN));
+  return asked.map((_, index) => Math.hypot(x?.[index] ?? Number.NaN, y?.[index] ?? Number.NaN));
 }
 
-/** By how much `values` differ half a window before and after; gaps are looked across. */
-function change(tS: readonly number[], values: readonly number[]): number[] {
+/** By how much `values` at `tS` differ half a window before and after; gaps are looked across. */
+function change(
+  asked: readonly number[],
+  tS: readonly number[],
+  values: readonly number[],
+): number[] {
   const seen = values.flatMap((value, index) => (Number.isFinite(value) ? [index] : []));
   const when = seen.map((index) => tS[index] ?? 0);
   const known = seen.map((index) => values[index] ?? 0);
-  return tS.map(
+  return asked.map(
     (t) =>
       interpolate(t + HALF_WINDOW_S, when, known) - interpolate(t - HALF_WINDOW_S, when, known),
   );

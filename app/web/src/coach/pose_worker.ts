@@ -5,24 +5,30 @@ import loaderUrl from "@mediapipe/tasks-vision/vision_wasm_module_internal.js?ur
 import wasmUrl from "@mediapipe/tasks-vision/vision_wasm_module_internal.wasm?url";
 import modelUrl from "../../../../vision/models/pose_landmarker_lite.task?url";
 import { fetchWithProgress, Progress } from "./download";
-import { type Frame, LANDMARK_COUNT } from "./landmarks";
+import { type Frame, LANDMARK, LANDMARK_COUNT, type Size } from "./landmarks";
 
-/** From the page: a picture with its time. It is closed here. */
-export interface Picture {
-  bitmap: ImageBitmap;
-  tMs: number;
-}
+/** From the page: a picture with its time, which is closed here, or that there is one person to
+ * follow from now on. Before, people are looked for in every picture. */
+export type ToPoseWorker =
+  | { kind: "picture"; bitmap: ImageBitmap; tMs: number }
+  | { kind: "follow_one" };
 
 /** To the page. */
 export type PoseMessage =
   | { kind: "loading"; share: number }
   | { kind: "ready" }
-  | { kind: "frame"; frame: Frame }
+  | { kind: "frame"; frame: Frame; size: Size; people: number }
   | { kind: "failed"; why: string };
+
+/** Two are one too many already. */
+const MOST_PEOPLE = 2;
+
+/** Of the picture's width: nearer than that, two people can't stand side by side in full view. */
+const SAME_PLACE = 0.08;
 
 const scope = self as unknown as {
   postMessage(message: PoseMessage, transfer?: Transferable[]): void;
-  onmessage: ((event: MessageEvent<Picture>) => void) | null;
+  onmessage: ((event: MessageEvent<ToPoseWorker>) => void) | null;
 };
 
 async function load(): Promise<PoseLandmarker> {
@@ -37,7 +43,7 @@ async function load(): Promise<PoseLandmarker> {
     {
       baseOptions: { modelAssetBuffer: model, delegate: "CPU" },
       runningMode: "VIDEO",
-      numPoses: 1,
+      numPoses: MOST_PEOPLE,
     },
   );
 }
@@ -70,23 +76,45 @@ function say(error: unknown): void {
   });
 }
 
+/** How many these are; landmarks of the same body found twice are one person. */
+function count(people: NormalizedLandmark[][]): number {
+  const [first, second] = people.map((each) => [
+    each[LANDMARK.LEFT_HIP],
+    each[LANDMARK.RIGHT_HIP],
+    each[LANDMARK.LEFT_SHOULDER],
+    each[LANDMARK.RIGHT_SHOULDER],
+  ]);
+  if (!first || !second) return people.length;
+  const apart = first.map((point, index) => Math.abs((point?.x ?? 0) - (second[index]?.x ?? 0)));
+  return Math.max(...apart) < SAME_PLACE ? 1 : 2;
+}
+
 load()
   .then((landmarker) => {
-    scope.onmessage = ({ data: { bitmap, tMs } }) => {
+    scope.onmessage = ({ data }) => {
       try {
-        const found = landmarker.detectForVideo(bitmap, tMs);
-        const frame = frameOf(tMs, found.landmarks[0], found.worldLandmarks[0]);
-        scope.postMessage({ kind: "frame", frame }, [
-          frame.image.buffer,
-          frame.world.buffer,
-          frame.visibility.buffer,
-        ]);
+        if (data.kind === "follow_one") void landmarker.setOptions({ numPoses: 1 }).catch(say);
+        else find(landmarker, data.bitmap, data.tMs);
       } catch (error) {
         say(error);
-      } finally {
-        bitmap.close();
       }
     };
     scope.postMessage({ kind: "ready" });
   })
   .catch(say);
+
+function find(landmarker: PoseLandmarker, bitmap: ImageBitmap, tMs: number): void {
+  const { width, height } = bitmap;
+  try {
+    const found = landmarker.detectForVideo(bitmap, tMs);
+    const frame = frameOf(tMs, found.landmarks[0], found.worldLandmarks[0]);
+    const people = count(found.landmarks);
+    scope.postMessage({ kind: "frame", frame, size: { width, height }, people }, [
+      frame.image.buffer,
+      frame.world.buffer,
+      frame.visibility.buffer,
+    ]);
+  } finally {
+    bitmap.close();
+  }
+}

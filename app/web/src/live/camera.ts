@@ -1,12 +1,24 @@
 /** The camera's pictures, one at a time, to the worker that finds the landmarks. */
 
-import type { Frame } from "../coach/landmarks";
-import type { Picture, PoseMessage } from "../coach/pose_worker";
+import { type Frame, fitted, type Size } from "../coach/landmarks";
+import type { PoseMessage, ToPoseWorker } from "../coach/pose_worker";
+
+/** Why there are no pictures. */
+export type CameraProblem = "denied" | "none" | "in_use" | "unsupported";
+
+export class CameraRefused extends Error {
+  constructor(readonly problem: CameraProblem) {
+    super(`the camera is not to be had: ${problem}`);
+  }
+}
 
 export interface CameraEvents {
   loading(share: number): void;
-  ready(size: { width: number; height: number }): void;
-  frame(frame: Frame): void;
+  ready(size: Size): void;
+  /** `people` is how many are in the picture, as long as others are looked for. */
+  frame(frame: Frame, people: number): void;
+  /** The camera gave out, as when it is unplugged or forbidden; `reopen` asks for it again. */
+  lost(): void;
   failed(why: string): void;
 }
 
@@ -14,61 +26,126 @@ export interface CameraEvents {
 export class Camera {
   private stream: MediaStream | null = null;
   private worker: Worker | null = null;
-  private running = false;
+  private size: Size | null = null;
+  private isWorking = false;
+  private isNew = false;
 
   constructor(
     private readonly video: HTMLVideoElement,
     private readonly events: CameraEvents,
   ) {}
 
-  /** Asks for the camera, then loads what finds the landmarks. Throws where there is no camera. */
+  /** Asks for the camera, then loads what finds the landmarks. Throws CameraRefused. */
   async start(): Promise<void> {
-    this.stream = await navigator.mediaDevices.getUserMedia({
-      audio: false,
-      video: { facingMode: "user", width: { ideal: 640 }, height: { ideal: 480 } },
-    });
-    this.video.srcObject = this.stream;
-    await this.video.play();
+    await this.reopen();
     this.worker = new Worker(new URL("../coach/pose_worker.ts", import.meta.url), {
       type: "module",
     });
+    this.isWorking = true; // until it is ready
     this.worker.onmessage = ({ data }: MessageEvent<PoseMessage>) => this.hear(data);
     this.worker.onerror = (event) => this.events.failed(event.message);
   }
 
+  /** Asks for the camera alone. Throws CameraRefused. */
+  async reopen(): Promise<void> {
+    this.close();
+    const stream = await opened();
+    this.stream = stream;
+    for (const track of stream.getTracks()) {
+      track.addEventListener("ended", () => {
+        if (this.stream !== stream) return;
+        this.close();
+        this.events.lost();
+      });
+    }
+    this.video.srcObject = stream;
+    await this.video.play();
+    this.isNew = false;
+    this.await(stream);
+  }
+
+  /** Other people are looked for no longer: finding the one takes half of the time. */
+  followOne(): void {
+    this.tell({ kind: "follow_one" });
+  }
+
   stop(): void {
-    this.running = false;
+    this.close();
     this.worker?.terminate();
-    for (const track of this.stream?.getTracks() ?? []) track.stop();
+    this.worker = null;
+    this.size = null;
+  }
+
+  private close(): void {
+    const stream = this.stream;
+    this.stream = null;
+    for (const track of stream?.getTracks() ?? []) track.stop();
     this.video.srcObject = null;
   }
 
   private hear(message: PoseMessage): void {
     if (message.kind === "loading") this.events.loading(message.share);
     else if (message.kind === "failed") this.events.failed(message.why);
-    else if (message.kind === "ready") {
-      this.running = true;
-      this.events.ready({ width: this.video.videoWidth, height: this.video.videoHeight });
-      void this.next();
-    } else if (this.running) {
-      this.events.frame(message.frame);
-      void this.next();
+    else {
+      this.isWorking = false;
+      // First the next picture: the worker need not wait for what the page does with this one.
+      void this.offer();
+      if (message.kind === "ready") {
+        this.size = sizeOf(this.video);
+        this.events.ready(this.size);
+      } else if (this.stream && this.size) {
+        this.events.frame(fitted(message.frame, message.size, this.size), message.people);
+      }
     }
   }
 
-  /** Waits for a new picture of the camera and hands it over. */
-  private async next(): Promise<void> {
-    await newPicture(this.video);
-    if (!this.running) return;
+  /** Notices every new picture of `stream`, and hands it over if the worker is free. */
+  private await(stream: MediaStream): void {
+    const next = () => {
+      if (this.stream !== stream) return;
+      this.isNew = true;
+      void this.offer();
+      this.await(stream);
+    };
+    if ("requestVideoFrameCallback" in this.video) this.video.requestVideoFrameCallback(next);
+    else requestAnimationFrame(next);
+  }
+
+  private async offer(): Promise<void> {
+    if (this.isWorking || !this.isNew || !this.stream || !this.worker) return;
+    this.isWorking = true;
+    this.isNew = false;
+    const tMs = performance.now();
     const bitmap = await createImageBitmap(this.video);
-    const picture: Picture = { bitmap, tMs: performance.now() };
-    this.worker?.postMessage(picture, [bitmap]);
+    this.tell({ kind: "picture", bitmap, tMs }, [bitmap]);
+  }
+
+  private tell(message: ToPoseWorker, transfer: Transferable[] = []): void {
+    this.worker?.postMessage(message, transfer);
   }
 }
 
-function newPicture(video: HTMLVideoElement): Promise<void> {
-  return new Promise((resolve) => {
-    if ("requestVideoFrameCallback" in video) video.requestVideoFrameCallback(() => resolve());
-    else requestAnimationFrame(() => resolve());
-  });
+async function opened(): Promise<MediaStream> {
+  if (!navigator.mediaDevices) throw new CameraRefused("unsupported");
+  try {
+    return await navigator.mediaDevices.getUserMedia({
+      audio: false,
+      video: { facingMode: "user", width: { ideal: 640 }, height: { ideal: 480 } },
+    });
+  } catch (error) {
+    throw new CameraRefused(problemOf(error));
+  }
+}
+
+/** By the names that the Media Capture specification gives. */
+function problemOf(error: unknown): CameraProblem {
+  const name = error instanceof DOMException ? error.name : "";
+  if (name === "NotFoundError" || name === "OverconstrainedError") return "none";
+  if (name === "NotReadableError" || name === "AbortError") return "in_use";
+  if (name === "NotAllowedError" || name === "SecurityError") return "denied";
+  throw error;
+}
+
+function sizeOf(video: HTMLVideoElement): Size {
+  return { width: video.videoWidth, height: video.videoHeight };
 }

@@ -1,11 +1,8 @@
 /** Notices a fault while it lasts, and says its cue once in a while. */
 
-import { jointAngle } from "../coach/angles";
+import { newestAngle } from "../coach/angles";
 import type { Exercise, Fault } from "../coach/exercise";
-import { type BodySide, type Frame, isFound, type Window } from "../coach/landmarks";
-
-/** Landmarks of two seconds tell the view, as in the count. */
-const WINDOW_S = 2;
+import { type BodySide, isFound, type Window } from "../coach/landmarks";
 
 /** House choice: a cue said more often than this is nagging. */
 const QUIET_S = 8;
@@ -13,21 +10,19 @@ const QUIET_S = 8;
 const SIDES: readonly BodySide[] = ["left", "right"];
 
 export class FaultWatch {
-  private frames: Frame[] = [];
   private readonly since = new Map<Fault, number>();
   private saidS = Number.NEGATIVE_INFINITY;
 
   constructor(
     private readonly exercise: Exercise,
     private readonly side: BodySide | null,
-    private readonly size: { width: number; height: number },
   ) {}
 
-  /** The cue to say after `frame`; null while nothing lasts, and while `moving` is false. */
-  update(frame: Frame, moving: boolean): string | null {
-    this.frames = [...this.frames.filter((each) => each.tS >= frame.tS - WINDOW_S), frame];
-    if (this.frames.length < 2 || !isFound(frame)) return null;
-    const window: Window = { frames: this.frames, ...this.size };
+  /** The cue to say after the newest frame of `window`, which is the coach's own; null while
+   * nothing lasts, and while `moving` is false. */
+  update(window: Window, moving: boolean): string | null {
+    const frame = window.frames.at(-1);
+    if (frame === undefined || window.frames.length < 2 || !isFound(frame)) return null;
     let cue: string | null = null;
     for (const fault of this.exercise.faults) {
       const begun =
@@ -44,7 +39,7 @@ export class FaultWatch {
   private isBeyond(window: Window, fault: Fault): boolean {
     const sides = this.side ? [this.side] : SIDES;
     const angles = sides
-      .map((side) => jointAngle(window, fault.measure, side).at(-1) ?? Number.NaN)
+      .map((side) => newestAngle(window, fault.measure, side))
       .filter(Number.isFinite);
     return angles.some((deg) =>
       fault.comparison === "above" ? deg > fault.bound : deg < fault.bound,

@@ -7,6 +7,10 @@ import type { PieceStore } from "./piece_store";
 /** The server has the session (`result` is its page), or says why it will not have it. */
 export type Outcome = { result: string } | { refused: string };
 
+/** The server does not know who sends, or takes the page for another's: it is to sign in again. */
+export class SignedOut extends Error {}
+
+/** While the connection is lost, so long between tries; sooner where the browser says it is back. */
 const WAITS_MS = [1000, 3000, 8000, 20_000];
 
 export class Sender {
@@ -22,15 +26,18 @@ export class Sender {
     return this.sending;
   }
 
-  /** Hands in the session; tries again while the connection is lost. */
-  async finish(sessionId: string): Promise<Outcome> {
+  /** Hands in the session; tries again while the connection is lost, and calls `waits` then.
+   *
+   * Throws SignedOut, and where the last try failed. */
+  async finish(sessionId: string, waits: () => void = () => {}): Promise<Outcome> {
     for (let attempt = 0; ; attempt++) {
       try {
         return await this.finishOnce(sessionId);
       } catch (error) {
         const wait = WAITS_MS[attempt];
-        if (wait === undefined) throw error;
-        await new Promise((resolve) => setTimeout(resolve, wait));
+        if (wait === undefined || error instanceof SignedOut) throw error;
+        waits();
+        await connectedOr(wait);
       }
     }
   }
@@ -66,6 +73,19 @@ export class Sender {
   }
 }
 
+/** Until the browser says that there is a connection again, but not longer than `ms`. */
+function connectedOr(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const go = () => {
+      clearTimeout(timer);
+      window.removeEventListener("online", go);
+      resolve();
+    };
+    const timer = setTimeout(go, ms);
+    window.addEventListener("online", go);
+  });
+}
+
 /** Throws where no answer came, or one that says to come back. */
 async function request(method: string, url: string, body: BodyInit): Promise<Response> {
   const type = typeof body === "string" ? "application/json" : "application/gzip";
@@ -74,6 +94,7 @@ async function request(method: string, url: string, body: BodyInit): Promise<Res
     headers: { "Content-Type": type, "X-CSRFToken": csrfToken() },
     body,
   });
+  if (response.status === 400 || response.status === 401) throw new SignedOut();
   if (response.status >= 500 || response.status === 429) {
     throw new Error(`the server answered ${response.status}`);
   }

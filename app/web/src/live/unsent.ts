@@ -3,12 +3,16 @@
 import { words } from "../words";
 import { PieceStore, type StoredReport } from "./piece_store";
 import { Sender } from "./sender";
+import { sessionsOfTabs } from "./tabs";
 
-/** Sends what is complete, and asks for what is missing of a session that was broken off. */
+/** Sends what is complete, and asks for what is missing of a session that was broken off. One that
+ * another tab still works on is left to it. */
 export async function sendUnsent(place: HTMLElement): Promise<void> {
   const store = await PieceStore.open();
   const sender = new Sender(store);
+  const elsewhere = await sessionsOfTabs(navigator.locks);
   for (const stored of await store.reports()) {
+    if (elsewhere.has(stored.sessionId)) continue;
     if (stored.report.pain_after === null) place.append(question(stored, store, sender));
     else await handIn(stored, sender, message(place));
   }
