@@ -13,6 +13,7 @@ from flask_babel import Babel
 
 from app.config import Settings
 from app.sign_in import SignIn, current_context, host_bound
+from app.store import PatientRow
 
 Language = Literal["en", "es"]
 
@@ -54,6 +55,11 @@ def language() -> Language:
         request.accept_languages.best_match(LANGUAGES),
     )
     return next(_ours(wanted), LANGUAGES[0])
+
+
+def language_of(patient: PatientRow) -> Language:
+    """In which to write to a patient who is not here: the own choice, else the record's."""
+    return next(_ours((patient.language, patient.demographics.get("language"))), LANGUAGES[0])
 
 
 def for_a_patient() -> bool:

@@ -24,6 +24,7 @@ from app.clinician.alert_views import chart_alerts
 from app.clinician.message_views import chart_messages
 from app.clinician.portal_views import chart_portal
 from app.clinician.program_views import programs
+from app.clinician.proposal_views import chart_proposals
 from app.clinician.time_views import chart_time
 from app.clinician.views import clinician
 from app.config import Settings
@@ -93,6 +94,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
         chart_portal,
         chart_alerts,
         chart_messages,
+        chart_proposals,
         portal,
         language_portal,
         join_portal,

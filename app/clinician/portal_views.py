@@ -23,7 +23,7 @@ from app.clinician.chart_request import (
 from app.clinician.forms import back_with_errors
 from app.data_requests import MOST_NOTE, DataRequestRefused, answer_deletion
 from app.invitations import make_invitation, revoke_invitations
-from app.languages import LANGUAGES
+from app.languages import LANGUAGES, language_of
 from app.sign_in import current_context, requires
 from app.store import PatientRow, Tenant
 
@@ -52,8 +52,7 @@ class AnswerForm(FlaskForm):  # type: ignore[misc]
 
 def invitation_form(patient: PatientRow) -> InvitationForm:
     """The form with the patient's own language, where that is one of ours."""
-    spoken = (patient.demographics.get("language") or "")[:2]
-    return InvitationForm(language=spoken if spoken in LANGUAGES else LANGUAGES[0])
+    return InvitationForm(language=language_of(patient))
 
 
 @chart_portal.post("/invitation")

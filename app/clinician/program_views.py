@@ -34,9 +34,12 @@ from app.clinician.program_shelf import (
     turn_favourite,
 )
 from app.clinician.program_versions import read_versions
+from app.clinician.proposal_views import open_proposal
 from app.jobs.queue import current_jobs
+from app.languages import language_of
 from app.patient.pages import today_line
 from app.prescribing import again, current_program, sign, whereabouts
+from app.proposals import decide, proposed_program
 from app.sign_in import current_context, requires
 from rtm.program import Program
 from rtm.protocols import ProtocolLibrary, UnknownProtocol, draft_program, with_variants
@@ -74,7 +77,14 @@ def from_protocol(protocol_id: str, phase_id: str) -> ResponseReturnValue:
         phase = protocol.phase(phase_id)
     except UnknownProtocol as error:
         abort(404, str(error.args[0]))
-    draft = draft_program(protocol, phase, id=str(uuid4()), start=view.today, side=side)  # type: ignore[arg-type]  # checked above
+    draft = draft_program(
+        protocol,
+        phase,
+        id=str(uuid4()),
+        start=view.today,
+        side=side,  # type: ignore[arg-type]  # checked above
+        language=language_of(view.patient),
+    )
     return _build(Beginning(draft, protocol))
 
 
@@ -86,6 +96,22 @@ def from_current() -> ResponseReturnValue:
     if view.program is None:
         abort(404, "No program has been signed for this patient.")
     return _build(Beginning.of(again(view.program, view.today), _protocols()))
+
+
+@programs.route("/prescribe/proposed", methods=["GET", "POST"])
+@requires("clinician")
+def from_proposal() -> ResponseReturnValue:
+    """What the results suggest, to be changed before it is signed."""
+    sign_in = clinician_sign_in()
+    found, patient = open_proposal(sign_in)
+    program = None if found is None else proposed_program(found, patient, found.proposal.as_of)
+    if found is None or program is None:
+        abort(404, "The results suggest no other program now.")
+    answer = _build(Beginning(program, found.protocol))
+    if isinstance(answer, Response):  # it was signed
+        context = current_context()
+        decide(context, sign_in.tenant_id, found, "edited", practitioner_of(sign_in))
+    return answer
 
 
 @programs.route("/prescribe/saved/<int:template_id>", methods=["GET", "POST"])

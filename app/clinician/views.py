@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+from uuid import uuid4
+
 from flask import Blueprint, abort, flash, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
@@ -23,9 +26,12 @@ from app.clinician.forms import (
 )
 from app.clinician.portal_access import read_portal_access
 from app.clinician.portal_views import AnswerForm, invitation_form
+from app.clinician.proposal_views import ProposalForm, open_proposal
+from app.clinician.proposal_words import proposal_text
 from app.languages import LANGUAGES
 from app.printed_program import pdf_answer, printed_program
-from app.sign_in import current_context, requires
+from app.proposals import proposed_program
+from app.sign_in import SignIn, current_context, requires
 from app.store import PatientRow, PractitionerRow
 from fhir.client import FhirError
 from smart_launch.errors import LaunchRefused
@@ -51,9 +57,23 @@ def chart() -> str:
         time_form=TimeForm(date=today),
         interaction_form=InteractionForm(at=view.local_now),
         portal=read_portal_access(context, sign_in),
+        **_proposal(sign_in),
         invitation_form=invitation_form(view.patient),
         answer_form=AnswerForm(),
     )
+
+
+def _proposal(sign_in: SignIn) -> dict[str, Any]:
+    """What the chart shows of a proposal; nothing where there is none."""
+    found, patient = open_proposal(sign_in)
+    if found is None:
+        return {"proposal": None}
+    return {
+        "proposal": found,
+        "proposal_text": proposal_text(found),
+        "proposal_signs": proposed_program(found, patient, found.proposal.as_of) is not None,
+        "proposal_form": ProposalForm(digest=found.digest, signing_key=str(uuid4())),
+    }
 
 
 @clinician.get("/program.<language>.pdf")

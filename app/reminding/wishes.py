@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.context import Context
+from app.languages import language_of
 from app.messages import unread_by
 from app.prescribing import current_program
 from app.reminding.contacts import look_soon
@@ -20,14 +21,14 @@ from app.store import (
     from_document,
     to_document,
 )
-from rtm.reminders import Language, Situation, Wishes
+from rtm.reminders import Situation, Wishes
 
 # Any day that is still today somewhere began no longer ago.
 _LOOK_BACK = timedelta(days=2)
 
 
 def read_wishes(db: Session, patient: PatientRow) -> Wishes:
-    """The newest that the patient set; else the usual ones, in the language of the record."""
+    """The newest that the patient set; else the usual ones, in the patient's language."""
     row = db.scalar(
         select(ReminderWishesRow)
         .where(ReminderWishesRow.patient_id == patient.id)
@@ -36,8 +37,7 @@ def read_wishes(db: Session, patient: PatientRow) -> Wishes:
     )
     if row is not None:
         return from_document(Wishes, row.document)
-    language: Language = "es" if patient.demographics.get("language") == "es" else "en"
-    return Wishes(language=language)
+    return Wishes(language=language_of(patient))
 
 
 def set_wishes(context: Context, tenant_id: str, patient_id: int, wishes: Wishes) -> None:

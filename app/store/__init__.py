@@ -13,6 +13,7 @@ from app.store.claims import (
     ClaimRow,
     CounterRow,
 )
+from app.store.decisions import DecisionIsFinal, ProposalDecisionRow
 from app.store.documents import (
     JsonText,
     as_text,
@@ -89,6 +90,7 @@ __all__ = [
     "CounterRow",
     "DataRequestRow",
     "Database",
+    "DecisionIsFinal",
     "EntryTooLong",
     "EpisodeRow",
     "EventIsFinal",
@@ -121,6 +123,7 @@ __all__ = [
     "PractitionerRow",
     "ProgramRow",
     "ProgramTemplateRow",
+    "ProposalDecisionRow",
     "RangeTestRow",
     "ReminderRow",
     "ReminderWishesRow",

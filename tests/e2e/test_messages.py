@@ -128,7 +128,8 @@ def test_reminders_are_turned_on_by_keyboard_alone_and_stopped_from_the_email(
 ) -> None:
     with_history(world)
     tab = sign_in(world, phone)
-    tab.get_by_role("link", name="Reminders").click()
+    tab.get_by_role("link", name="Settings").click()
+    tab.get_by_role("link", name="Choose my reminders").click()
     expect(tab.get_by_text("Your clinic has not set this up.")).to_be_visible()
     fits_and_is_accessible(tab)
     tab.get_by_label("Your e-mail address").focus()
