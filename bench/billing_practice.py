@@ -514,7 +514,15 @@ def _rows(
         for each in person.episodes:
             at = datetime.combine(each.start, time(15), UTC)
             document = to_json(each)
-            rows[EpisodeRow].append({**own, "id": each.id, "document": document, "recorded_at": at})
+            rows[EpisodeRow].append(
+                {
+                    **own,
+                    "id": each.id,
+                    "document": document,
+                    "recorded_at": at,
+                    "updated_at": at,
+                }
+            )
         for fact in person.facts:
             rows[LedgerFactRow].append({**own, "episode_id": episode.id, **_fact(fact)})
         modifiers = [episode.therapy_plan] if episode.therapy_plan else []

@@ -238,6 +238,7 @@ def _trend(rows: list[SessionRow], zone: ZoneInfo) -> Trend | None:
             "t_s": [int(row.started_at.timestamp()) for row, _ in shown],
             "rom_deg": [line.rom_deg for _, line in shown],
             "pain": [line.pain_after for _, line in shown],
+            "labels": {"rom": "range of motion (°)", "pain": "pain (0–10)"},
         },
     )
 

@@ -78,7 +78,9 @@ def _report(session_id: str, document: Any) -> SessionReport:
             feedback=feedback_of(document),
         )
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise SessionRefused(f"The session's report is not complete: {error}.") from None
+        raise SessionRefused(
+            _("The session's report is not complete: %(reason)s.", reason=error)
+        ) from None
 
 
 def _within(value: object, least: int, most: int) -> int:

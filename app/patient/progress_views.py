@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, abort, render_template, request
+from flask_babel import gettext as _
 
 from app.languages import language
 from app.patient.progress_page import NoSuchMonth, read_progress
@@ -20,7 +21,7 @@ def progress() -> str:
             current_context(), signed_in("patient"), language(), request.args.get("month")
         )
     except NoSuchMonth:
-        abort(404, "There is no such month in your program.")
+        abort(404, _("There is no such month in your program."))
     return render_template("portal/progress.html", page=page)
 
 
@@ -31,5 +32,5 @@ def program() -> Response:
     assert sign_in.patient_id is not None, "a patient's sign-in always names one"
     pdf = printed_program(current_context(), sign_in.tenant_id, sign_in.patient_id, language())
     if pdf is None:
-        abort(404, "Your care team has not given you a program yet.")
+        abort(404, _("Your care team has not given you a program yet."))
     return pdf_answer(pdf)

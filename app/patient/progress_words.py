@@ -16,7 +16,7 @@ def week_sentence(week: WeekDone) -> str:
         return _("No exercise in the last 7 days. Today is a good day to start again.")
     if week.done == week.due:
         return ngettext(
-            "In the last 7 days you did your one exercise day. Well done!",
+            "In the last 7 days you did your %(num)s exercise day. Well done!",
             "In the last 7 days you did all %(num)s of your exercise days. Well done!",
             week.due,
         )

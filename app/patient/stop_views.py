@@ -62,7 +62,8 @@ def from_phone() -> ResponseReturnValue:
         settings.sms_password.get_secret_value(),
     )
     if not hmac.compare_digest(expected, request.headers.get("X-Twilio-Signature", "")):
-        abort(403, "The request is not signed by the SMS gateway.")
+        log.warning("sms_not_signed")
+        abort(403)
     word = form.get("Body", "").strip().strip(".!").upper()
     if word in _STOP_WORDS or form.get("OptOutType") == "STOP":
         with context.database.begin(None) as db:

@@ -11,6 +11,7 @@ import requests
 from sqlalchemy import select
 
 from app.demo import walk
+from app.demo.browser import Browser
 from app.demo.walk import Places
 from app.store import SignInRow, Tenant
 from smart_launch.sandbox.registration import Client
@@ -87,6 +88,15 @@ def other_tenant(**values: Any) -> Tenant:
             "time_zone": "America/Chicago",
             **values,
         }
+    )
+
+
+def choose_language(world: World, browser: Browser, language: str) -> None:
+    """The signed-in patient's own choice, which counts more than the record's."""
+    place = f"{world.places.app}/portal"
+    token = form_token(browser.get(f"{place}/settings").text)
+    browser.post(
+        f"{place}/language", {"csrf_token": token, "language": language, "back": "/portal/today"}
     )
 
 

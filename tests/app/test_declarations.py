@@ -43,7 +43,7 @@ from tests.app.joining import (
     sign_in,
     withdraw,
 )
-from tests.app.launching import form_token
+from tests.app.launching import choose_language, form_token
 from tests.app.test_service import count, one, series_file, sign_program, start_monitoring, upload
 from tests.conftest import World
 from tests.fhir.r4 import r4_issues
@@ -87,7 +87,7 @@ def test_who_came_through_the_ehr_is_asked_on_the_first_page(quiet: World) -> No
 def test_the_agreement_keeps_version_language_name_and_instant(quiet: World) -> None:
     chart = start_monitoring(quiet)
     patient = joined(quiet, chart)
-    patient._http.headers["Accept-Language"] = "es"
+    choose_language(quiet, patient, "es")
     agree(quiet, patient, "  Samuel Brandt ")
     row = one(quiet, ConsentEventRow)
     document = row.document  # type: ignore[attr-defined]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.resources import as_file, files
 from pathlib import Path
 
 import pytest
@@ -12,16 +11,13 @@ from alembic.config import Config
 from sqlalchemy import Engine, text
 
 from app.store.base import Database
-from app.store.upgrade import upgrade
+from app.store.upgrade import migrating, upgrade
 
 BEFORE = "0004"
 
 
 def migrate(engine: Engine, run: Callable[[Config], None]) -> None:
-    with as_file(files("app.store") / "migrations") as folder, engine.begin() as connection:
-        config = Config()
-        config.set_main_option("script_location", str(folder))
-        config.attributes["connection"] = connection
+    with migrating(engine) as config:
         run(config)
 
 

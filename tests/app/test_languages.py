@@ -14,7 +14,7 @@ from app.demo import walk
 from app.store import PatientRow
 from rtm.exercises import load_library
 from smart_launch.sandbox.pages import PIN
-from tests.app.test_service import SHOULDER
+from tests.app.test_service import SHOULDER, say_safe
 from tests.conftest import World
 from vision.camera_check import messages
 
@@ -199,6 +199,7 @@ def test_the_clinicians_pages_stay_english(world: World) -> None:
 def test_the_coach_says_what_it_sees_in_the_language_of_the_page(world: World) -> None:
     chart = walk.launch_chart(world.places, SPEAKS_SPANISH)
     chart.submit(chart.get(f"{world.places.app}/chart/prescribe/{'/'.join(SHOULDER)}"), {})
+    say_safe(world, SPEAKS_SPANISH)
     browser = visitor()
     sign_in(world, browser, SPEAKS_SPANISH)
     url = f"{world.places.app}/portal/exercises/shoulder_abduction/live"

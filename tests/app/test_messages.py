@@ -24,7 +24,7 @@ from app.store import (
     MessageRow,
     PatientRow,
 )
-from tests.app.launching import form_token, other_tenant
+from tests.app.launching import choose_language, form_token, other_tenant
 from tests.app.test_service import PATIENT, count
 from tests.conftest import World
 from tests.e2e.test_walk import STORY
@@ -289,7 +289,7 @@ def test_no_message_is_in_the_logs(
 def test_the_page_says_not_for_emergencies_in_both_languages(world: World) -> None:
     _, patient = both(world)
     assert "Not for emergencies." in patient.get(portal(world)).text
-    patient._http.headers["Accept-Language"] = "es"
+    choose_language(world, patient, "es")
     assert "No es para emergencias." in patient.get(portal(world)).text
 
 

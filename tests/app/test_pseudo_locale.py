@@ -13,24 +13,25 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import flask_babel
 import pytest
 import requests
+import yaml
 from babel import Locale
 from babel.support import NullTranslations
 
 from app.demo import walk
 from app.demo.browser import Browser, wait_for
 from rtm import range_of_motion
-from rtm.exercises import load_library
 from tests.app.portal_texts import BRAND, TextReader
 from tests.app.test_range_tests import arm_raises, measured, page_of, send
-from tests.app.test_service import SHOULDER, series_file, upload
+from tests.app.test_service import SHOULDER, say_safe, series_file, upload
 from tests.conftest import World
-from vision.camera_check import messages
 
+ROOT = Path(__file__).parent.parent.parent
 # Her record at the sandbox EHR says Spanish.
 PATIENT = "rosa-delgado"
 MOST_PAGES = 150
@@ -56,19 +57,33 @@ def pseudo_world(world: World, monkeypatch: pytest.MonkeyPatch) -> World:
 
 def data_texts() -> list[str]:
     """What the data say in Spanish, and how Babel writes days and months; longest first."""
-    texts = {each["es"] for each in messages().values()}
-    for exercise in load_library():
-        texts |= {exercise.name["es"], *exercise.steps["es"], *exercise.equipment["es"]}
-        texts |= {each.cue["es"] for each in exercise.faults}
-        texts |= {each.cue["es"] for each in exercise.requirements}
-    for movement in range_of_motion.load_movements():
-        texts |= {movement.name["es"], movement.moves["es"], *movement.instructions["es"]}
+    texts: set[str] = set()
+    for folder in ("rtm", "vision"):
+        for file in (ROOT / folder).rglob("*.yaml"):
+            texts.update(in_spanish(yaml.safe_load(file.read_text("utf-8"))))
     for words in range_of_motion._WORDS["es"].values():
         texts |= {part.strip() for part in re.split(r"\{\w+\}", words) if part.strip()}
     spanish = Locale("es", "US")
     for names in (spanish.months["format"], spanish.days["format"]):
         texts |= {*names["wide"].values(), *names["abbreviated"].values(), "de"}
-    return sorted(texts, key=len, reverse=True)
+    texts |= {
+        *spanish.months["stand-alone"]["wide"].values(),
+        *spanish.day_periods["format"]["abbreviated"].values(),
+    }
+    return sorted({*texts, *map(str.capitalize, texts)}, key=len, reverse=True)
+
+
+def in_spanish(value: Any) -> Iterator[str]:
+    """Every text under a key `es`, however deep."""
+    if isinstance(value, list):
+        for each in value:
+            yield from in_spanish(each)
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            if key == "es":
+                yield from [each] if isinstance(each, str) else each
+            else:
+                yield from in_spanish(each)
 
 
 def unmarked(text: str, allowed: re.Pattern[str]) -> str | None:
@@ -123,6 +138,7 @@ def patient(pseudo_world: World, tmp_path: Path) -> Browser:
     world = pseudo_world
     chart = walk.launch_chart(world.places, PATIENT)
     chart.submit(chart.get(f"{world.places.app}/chart/prescribe/{'/'.join(SHOULDER)}"), {})
+    say_safe(world, PATIENT)
     browser = walk.sign_in_patient(world.places, world.tenant_id, PATIENT)
     for recording in (series_file(tmp_path), broken(tmp_path)):
         page = upload(browser, world, recording)

@@ -66,9 +66,14 @@ def sign_program(world: World, *, screened: bool = True) -> Browser:
     browser, page = open_program(world)
     browser.submit(page, {})
     if screened:
-        patient = one(world, PatientRow, PatientRow.fhir_id == PATIENT)
-        answer_no(world.context, patient.id, screen_id=str(uuid4()))  # type: ignore[attr-defined]
+        say_safe(world)
     return browser
+
+
+def say_safe(world: World, patient: str = PATIENT) -> None:
+    """The patient answers each safety question of the program with no."""
+    row = one(world, PatientRow, PatientRow.fhir_id == patient)
+    answer_no(world.context, row.id, screen_id=str(uuid4()))  # type: ignore[attr-defined]
 
 
 def series_file(folder: Path, repetitions: int = 3) -> Path:

@@ -109,11 +109,13 @@ def test_from_the_invitation_to_a_copy_of_the_record_and_back_out(
     assert r4_issues([bundle]) == []
 
     phone.get_by_role("link", name="Ask to delete my data").click()
+    expect(phone.get_by_label("Why?")).to_be_visible()
     fit_for_a_phone(phone)
     phone.get_by_label("Why?").fill("I am moving away")
     phone.get_by_role("button", name="Send my request").click()
     expect(phone.get_by_text("has not answered yet")).to_be_visible()
     phone.get_by_role("link", name="Stop the monitoring").click()
+    expect(phone.get_by_role("button", name="Yes, stop it")).to_be_visible()
     fit_for_a_phone(phone)
     phone.get_by_role("button", name="Yes, stop it").click()
     expect(phone.get_by_text("You said no on")).to_be_visible()
@@ -162,6 +164,8 @@ def test_joining_by_keyboard_alone_in_spanish(
     phone = context.new_page()
     phone.goto(f"{world.places.app}/portal/join")
     assert phone.locator("html").get_attribute("lang") == "es"
+    # Kept in this browser, it counts more than the language of the record.
+    phone.get_by_role("button", name="Español").click()
     born = patient_row(world).birth_date
     phone.locator("input[name=code]").focus()
     phone.keyboard.type(code)

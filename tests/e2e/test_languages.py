@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from app.demo import walk
 from smart_launch.sandbox.pages import PIN
-from tests.app.test_service import SHOULDER
+from tests.app.test_service import SHOULDER, say_safe
 from tests.conftest import World
 from tests.e2e.test_walk import accessible, chromium, picture
 
@@ -35,6 +35,7 @@ def phone(chromium: Browser) -> Iterator[Page]:
 def with_program(world: World) -> None:
     chart = walk.launch_chart(world.places, PATIENT)
     chart.submit(chart.get(f"{world.places.app}/chart/prescribe/{'/'.join(SHOULDER)}"), {})
+    say_safe(world, PATIENT)
 
 
 def in_spanish(page: Page) -> None:
@@ -75,7 +76,7 @@ def test_a_patient_reads_spanish_on_every_page_and_may_change(world: World, phon
     expect(page.get_by_role("button", name="English")).to_be_hidden()
     page.evaluate("document.body.dataset.liveStep = 'before'")
 
-    page.get_by_role("link", name="Hacerlo sin la cámara").click()
+    page.get_by_role("link", name="Volver", exact=True).click()
     before = page.get_by_role("group", name="¿Cuánto dolor tenía antes?")
     now = page.get_by_role("group", name="¿Cuánto dolor tiene ahora?")
     before.get_by_role("radio", name="4", exact=True).check()

@@ -14,10 +14,10 @@ from tests.e2e.test_walk import accessible, chromium, page, picture, sign_in_at_
 __all__ = ["chromium", "page"]  # fixtures
 
 
-def phone_of(world: World, chromium: Browser, **options: str) -> Page:
+def phone_of(world: World, chromium: Browser) -> Page:
     """Samuel's phone in the evening of the last day of a month of exercise."""
     with_history(world)
-    context = chromium.new_context(viewport={"width": 360, "height": 740}, **options)
+    context = chromium.new_context(viewport={"width": 360, "height": 740})
     phone = context.new_page()
     phone.set_default_timeout(30_000)
     phone.goto(f"{world.places.app}/portal")
@@ -54,8 +54,9 @@ def test_a_patient_sees_the_month_in_words_and_pictures(world: World, chromium: 
 
 
 def test_a_patient_reads_the_progress_in_spanish(world: World, chromium: Browser) -> None:
-    phone = phone_of(world, chromium, locale="es-US")
+    phone = phone_of(world, chromium)
     phone.goto(f"{world.places.app}/portal/progress")
+    phone.get_by_role("button", name="Español").click()
     expect(phone.get_by_role("heading", name="Mi progreso")).to_be_visible()
     expect(phone.get_by_text("grados más que cuando empezó")).to_be_visible()
     accessible(phone)

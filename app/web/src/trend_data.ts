@@ -7,7 +7,7 @@ export interface TrendData {
   pain?: (number | null)[];
   /** What is to be reached: at least `at` where `upwards`, else at most. */
   target_deg?: { at: number; upwards: boolean } | null;
-  labels?: { rom: string; pain: string };
+  labels: { rom: string; pain: string };
 }
 
 /** From zero, or below it where the joint went, to a little above what was reached and wanted. */

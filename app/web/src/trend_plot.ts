@@ -13,7 +13,6 @@ const DAY_S = 86_400;
 
 export function drawTrendPlot(figure: HTMLElement): void {
   const { data, place } = figureData<TrendData>(figure);
-  const labels = data.labels ?? { rom: "range of motion (°)", pain: "pain (0–10)" };
   const day = new Intl.DateTimeFormat(document.documentElement.lang, {
     month: "short",
     day: "numeric",
@@ -28,14 +27,14 @@ export function drawTrendPlot(figure: HTMLElement): void {
   const series: uPlot.Series[] = [{}];
   const columns: (number | null)[][] = [data.t_s];
   if (data.rom_deg) {
-    axes.push({ scale: "deg", label: labels.rom, stroke: ROM });
+    axes.push({ scale: "deg", label: data.labels.rom, stroke: ROM });
     const points = { show: true, size: 6, fill: ROM };
     series.push({ scale: "deg", stroke: ROM, width: 2, points });
     columns.push(data.rom_deg);
   }
   if (data.pain) {
     const beside = data.rom_deg ? { side: 1, grid: { show: false } } : {};
-    axes.push({ scale: "pain", label: labels.pain, stroke: PAIN, ...beside } as uPlot.Axis);
+    axes.push({ scale: "pain", label: data.labels.pain, stroke: PAIN, ...beside } as uPlot.Axis);
     const points = { show: true, size: 5 };
     series.push({ scale: "pain", stroke: PAIN, width: 2, dash: [6, 4], points });
     columns.push(data.pain);

@@ -37,7 +37,7 @@ async function signingKey(alg) {
 const SCOPES = ["Patient", "Practitioner", "PractitionerRole", "Condition", "Coverage"].flatMap(
   (type) => [`user/${type}.r`, `user/${type}.rs`, `patient/${type}.r`, `patient/${type}.rs`],
 );
-const SYSTEM = ["CarePlan", "ServiceRequest", "Goal", "Observation", "Provenance", "Device", "DocumentReference"].map(
+const SYSTEM = ["CarePlan", "ServiceRequest", "Goal", "Observation", "Provenance", "Device", "DocumentReference", "QuestionnaireResponse", "Consent", "Communication"].map(
   (type) => `system/${type}.crus`,
 );
 const contexts = new Map(); // a grant's launch context

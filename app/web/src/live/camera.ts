@@ -8,7 +8,7 @@ export type CameraProblem = "denied" | "none" | "in_use" | "unsupported";
 
 export class CameraRefused extends Error {
   constructor(readonly problem: CameraProblem) {
-    super(`the camera is not to be had: ${problem}`);
+    super(problem);
   }
 }
 
