@@ -97,7 +97,7 @@ def test_a_red_flag_blocks_and_alerts_and_a_clinician_clears_it(world: World, ph
     chart.goto(world.places.ehr)
     chart.get_by_label("Patient").select_option(value=PATIENT)
     chart.get_by_role("button", name="Open in this window").click()
-    expect(chart.get_by_text("Red flag in the safety questions")).to_be_visible()
+    expect(chart.get_by_role("heading", name="Red flag in the safety questions")).to_be_visible()
     expect(chart.get_by_text("Yes to: Do you feel dizzy or faint")).to_be_visible()
     accessible(chart)
     picture(chart, "alert")
