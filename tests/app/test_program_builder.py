@@ -19,6 +19,7 @@ from app.demo.browser import DemoFailed
 from app.prescribing import current_program
 from app.store import (
     FavouriteExerciseRow,
+    PatientRow,
     PractitionerRow,
     ProgramRow,
     ProgramTemplateRow,
@@ -27,6 +28,7 @@ from app.store import (
 )
 from rtm.exercises import load_library
 from rtm.program import Program
+from rtm.protocols import load_protocols
 from tests.app.test_service import PATIENT, count, one, open_program, sign_program
 from tests.conftest import World
 
@@ -140,6 +142,23 @@ def test_the_program_there_is_is_adjusted_and_keeps_what_the_form_has_no_choice_
     assert [goal.due - second.start for goal in second.goals] == [
         goal.due - program.start for goal in program.goals
     ]
+
+
+def test_a_protocols_notes_are_in_the_patients_language(world: World) -> None:
+    protocol, phase, line = next(
+        (protocol, phase, line)
+        for protocol in load_protocols()
+        for phase in protocol.phases
+        for line in phase.exercises
+        if line.note
+    )
+    assert line.note
+    browser = walk.launch_chart(world.places, PATIENT)
+    page = f"{world.places.app}/chart/prescribe/{protocol.id}/{phase.id}"
+    assert html.escape(line.note["en"]) in browser.get(page).text
+    with world.context.database.begin(world.tenant_id) as db:
+        db.get_one(PatientRow, 1).language = "es"
+    assert html.escape(line.note["es"]) in browser.get(page).text
 
 
 def test_without_a_program_there_is_none_to_adjust(world: World) -> None:

@@ -39,7 +39,8 @@ def test_the_precautions_of_the_phase_are_shown_where_it_is_prescribed(
     protected = page(world, "/rotator_cuff_repair/weeks_2_6").text
     assert "No lifting with this arm." in protected
     assert "Do not lift the arm by itself." in protected
-    assert "Let the table carry your arm." in protected
+    # A line's note is written to the patient, whose language is Spanish.
+    assert "Deje que la mesa cargue el brazo." in protected
     later = page(world, "/rotator_cuff_repair/weeks_12_20").text
     assert "No lifting with this arm." in later
     assert "Do not lift the arm by itself." not in later

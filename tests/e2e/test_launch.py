@@ -83,6 +83,5 @@ def test_the_ehrs_colours_are_shown(make_world: Callable[..., World], page: Page
     page.get_by_label("Patient").select_option(value=STORY.patient)
     page.get_by_role("button", name="Open in this window").click()
     expect(page.get_by_text("No program yet")).to_be_visible()
-    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert ground == "rgb(244, 241, 234)"
+    expect(page.locator("body")).to_have_css("background-color", "rgb(244, 241, 234)")
     accessible(page)

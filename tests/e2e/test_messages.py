@@ -180,7 +180,7 @@ def test_the_portal_installs_and_says_so_when_there_is_no_connection(
     phone.set_offline(True)
     tab.goto(f"{world.places.app}/portal/messages")
     expect(tab.get_by_role("heading", name="You are not online")).to_be_visible()
-    assert tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(238, 243, 245)"
+    expect(tab.locator("body")).to_have_css("background-color", "rgb(238, 243, 245)")
     fits_and_is_accessible(tab)
     picture(tab, "offline-phone")
     assert kept_urls(tab) == ["/portal/offline"]
