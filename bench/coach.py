@@ -42,7 +42,7 @@ HEAVY = (".wasm", ".task")
 GAUGE = """
 (() => {
     const Own = window.Worker;
-    const gauge = { bare: false, frames: 0 };
+    const gauge = { bare: false, frames: 0, failure: null };
     window.gauge = gauge;
     const picture = async () => {
         const tMs = performance.now();
@@ -60,6 +60,7 @@ GAUGE = """
     window.Worker = class extends Own {
         set onmessage(hear) {
             super.onmessage = (event) => {
+                if (event.data.kind === "failed") gauge.failure = event.data.why;
                 if (event.data.kind !== "frame") return hear(event);
                 gauge.frames += 1;
                 if (gauge.bare) return feed(this);
@@ -157,6 +158,8 @@ def _speed(page: Page, rounds: int, seconds: float) -> None:
         # Which goes first alternates too.
         for is_bare in (turn % 2 == 0, turn % 2 == 1):
             rate = float(page.evaluate(TURN, [is_bare, seconds]))
+            if not rate:
+                raise SystemExit(f"No frame in turn {turn}: {page.evaluate('gauge.failure')}")
             (bare if is_bare else coach).append(rate)
     ratios = [whole / alone for whole, alone in zip(coach, bare, strict=True)]
     cores = len(os.sched_getaffinity(0))
