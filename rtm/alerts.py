@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import yaml
-from jsonschema import Draft202012Validator
-
+from rtm.checked_yaml import check_document, shipped_document
 from rtm.safety import Outcome, Reason
 
 
@@ -41,19 +37,13 @@ class AlertFacts:
 @cache
 def load_alert_kinds() -> Mapping[str, AlertKind]:
     """The kinds shipped with this package, by id. Raises InvalidAlertKinds."""
-    return read_alert_kinds(yaml.safe_load(_file("alerts.yaml")))
+    return read_alert_kinds(shipped_document("alerts.yaml"))
 
 
 def read_alert_kinds(document: Any) -> Mapping[str, AlertKind]:
     """Raises InvalidAlertKinds."""
-    schema = json.loads(_file("alerts.schema.json"))
-    for error in Draft202012Validator(schema).iter_errors(document):
-        raise InvalidAlertKinds(f"alerts: {error.json_path}: {error.message}")
+    check_document(document, "alerts.schema.json", InvalidAlertKinds, "alerts: ")
     kinds = {one["id"]: AlertKind(**one) for one in document}
     if len(kinds) != len(document):
         raise InvalidAlertKinds("alerts: two kinds have one id")
     return kinds
-
-
-def _file(name: str) -> str:
-    return files(__package__).joinpath(name).read_text("utf-8")

@@ -6,17 +6,14 @@ stays, so that it can be shown what somebody agreed to.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from importlib.resources import files
 from itertools import pairwise
 from typing import Any
 
-import yaml
-from jsonschema import Draft202012Validator
+from rtm.checked_yaml import check_document, shipped_document
 
 
 class UnknownConsentText(LookupError):
@@ -75,15 +72,12 @@ class ConsentTexts:
 @cache
 def load_consent_texts() -> ConsentTexts:
     """The texts shipped with this package. Raises InvalidConsentTexts."""
-    text = files("rtm").joinpath("consent_texts.yaml").read_text("utf-8")
-    return read_consent_texts(yaml.safe_load(text))
+    return read_consent_texts(shipped_document("consent_texts.yaml"))
 
 
 def read_consent_texts(document: Any) -> ConsentTexts:
     """The texts of a parsed document, checked against the schema. Raises InvalidConsentTexts."""
-    schema = json.loads(files("rtm").joinpath("consent_texts.schema.json").read_text("utf-8"))
-    for error in Draft202012Validator(schema).iter_errors(document):
-        raise InvalidConsentTexts(f"{error.json_path}: {error.message}")
+    check_document(document, "consent_texts.schema.json", InvalidConsentTexts)
     versions = tuple(_version(item) for item in document["versions"])
     for earlier, later in pairwise(versions):
         if later.since <= earlier.since or later.id in (v.id for v in versions[:-1]):

@@ -5,16 +5,13 @@ The words of the scales are data in `feedback.yaml`.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any, Literal, get_args
 
-import yaml
-from jsonschema import Draft202012Validator
+from rtm.checked_yaml import check_document, shipped_document
 
 Difficulty = Literal["too_easy", "just_right", "too_hard"]
 
@@ -82,20 +79,13 @@ class FeedbackScales:
 @cache
 def load_scales() -> FeedbackScales:
     """The scales shipped with this package. Raises InvalidScales."""
-    return read_scales(yaml.safe_load(_file("feedback.yaml")))
+    return read_scales(shipped_document("feedback.yaml"))
 
 
 def read_scales(document: Any) -> FeedbackScales:
     """Raises InvalidScales."""
-    for error in Draft202012Validator(json.loads(_file("feedback.schema.json"))).iter_errors(
-        document
-    ):
-        raise InvalidScales(f"feedback: {error.json_path}: {error.message}")
+    check_document(document, "feedback.schema.json", InvalidScales, "feedback: ")
     return FeedbackScales(
         effort={anchor["value"]: anchor["text"] for anchor in document["effort"]["anchors"]},
         difficulties=tuple(Choice(one["id"], one["text"]) for one in document["difficulties"]),
     )
-
-
-def _file(name: str) -> str:
-    return files(__package__).joinpath(name).read_text("utf-8")

@@ -7,19 +7,15 @@ position): flexion counts upwards, and extension is the flexion that is left, so
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
-from importlib.resources import files
 from math import floor
 from statistics import stdev
 from typing import Any, Literal
 
-import yaml
-from jsonschema import Draft202012Validator
-
+from rtm.checked_yaml import check_document, shipped_document
 from rtm.exercises import CameraView
 
 BodySide = Literal["left", "right"]
@@ -167,15 +163,12 @@ class RangeMovements:
 @cache
 def load_movements() -> RangeMovements:
     """The movements shipped with this package. Raises InvalidMovements."""
-    text = files("rtm").joinpath("range_of_motion.yaml").read_text("utf-8")
-    return read_movements(yaml.safe_load(text))
+    return read_movements(shipped_document("range_of_motion.yaml"))
 
 
 def read_movements(document: Any) -> RangeMovements:
     """The movements of a parsed document, checked against the schema. Raises InvalidMovements."""
-    schema = json.loads(files("rtm").joinpath("range_of_motion.schema.json").read_text("utf-8"))
-    for error in Draft202012Validator(schema).iter_errors(document):
-        raise InvalidMovements(f"{error.json_path}: {error.message}")
+    check_document(document, "range_of_motion.schema.json", InvalidMovements)
     by_id: dict[str, RangeMovement] = {}
     for item in document["movements"]:
         if item["id"] in by_id:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
-import yaml
-from jsonschema import Draft202012Validator
-
+from rtm.checked_yaml import check_document, shipped_document
 from rtm.reminders import Kind, Language
 
 
@@ -33,16 +29,10 @@ class ReminderTexts:
 @cache
 def load_texts() -> ReminderTexts:
     """The texts shipped with this package. Raises InvalidTexts."""
-    return read_texts(yaml.safe_load(_text("reminder_texts.yaml")))
+    return read_texts(shipped_document("reminder_texts.yaml"))
 
 
 def read_texts(document: Any) -> ReminderTexts:
     """The texts of a parsed document, checked against the schema. Raises InvalidTexts."""
-    schema = json.loads(_text("reminder_texts.schema.json"))
-    for error in Draft202012Validator(schema).iter_errors(document):
-        raise InvalidTexts(f"{error.json_path}: {error.message}")
+    check_document(document, "reminder_texts.schema.json", InvalidTexts)
     return ReminderTexts(**document)
-
-
-def _text(name: str) -> str:
-    return files("rtm").joinpath(name).read_text("utf-8")

@@ -6,17 +6,13 @@ an outcome says whom to call, or that the exercises may go on.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from importlib.resources import files
 from typing import Any, Literal
 
-import yaml
-from jsonschema import Draft202012Validator
-
+from rtm.checked_yaml import check_document, shipped_document
 from rtm.feedback import Feedback
 from rtm.program import Program
 from rtm.protocols import UnknownProtocol, load_protocols
@@ -206,14 +202,12 @@ def screen_due(
 @cache
 def load_safety() -> SafetyRules:
     """The rules shipped with this package. Raises InvalidSafetyData."""
-    return read_safety(yaml.safe_load(_file("safety.yaml")))
+    return read_safety(shipped_document("safety.yaml"))
 
 
 def read_safety(document: Any) -> SafetyRules:
     """Raises InvalidSafetyData."""
-    schema = json.loads(_file("safety.schema.json"))
-    for error in Draft202012Validator(schema).iter_errors(document):
-        raise InvalidSafetyData(f"safety: {error.json_path}: {error.message}")
+    check_document(document, "safety.schema.json", InvalidSafetyData, "safety: ")
     sources = {id_: Source(**source) for id_, source in document["sources"].items()}
     protocols = {protocol.id: protocol.region for protocol in load_protocols()}
 
@@ -258,7 +252,3 @@ def read_safety(document: Any) -> SafetyRules:
 
 def _gravest(outcomes: Iterable[Outcome]) -> Outcome:
     return max(outcomes, key=OUTCOMES.index, default="go_on")
-
-
-def _file(name: str) -> str:
-    return files(__package__).joinpath(name).read_text("utf-8")

@@ -6,18 +6,14 @@ no second alert: hand the causes of the alerts there are to `watch`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
-from importlib.resources import files
 from statistics import median
 from typing import Any, Literal
 
-import yaml
-from jsonschema import Draft202012Validator
-
+from rtm.checked_yaml import check_document, shipped_document
 from rtm.progression_evidence import Course, Policy, range_losses, worst_pain
 from rtm.range_of_motion import load_movements
 
@@ -129,14 +125,12 @@ def watch(
 @cache
 def load_watch_rules() -> tuple[WatchRule, ...]:
     """The rules shipped with this package. Raises InvalidWatchRules."""
-    return read_watch_rules(yaml.safe_load(_file("watch_rules.yaml")))
+    return read_watch_rules(shipped_document("watch_rules.yaml"))
 
 
 def read_watch_rules(document: Any) -> tuple[WatchRule, ...]:
     """Raises InvalidWatchRules."""
-    schema = json.loads(_file("watch_rules.schema.json"))
-    for error in Draft202012Validator(schema).iter_errors(document):
-        raise InvalidWatchRules(f"watch rules: {error.json_path}: {error.message}")
+    check_document(document, "watch_rules.schema.json", InvalidWatchRules, "watch rules: ")
     rules = tuple(
         WatchRule(
             one["kind"],
@@ -213,7 +207,3 @@ _FINDERS = {
     "message_waiting": _message_waiting,
     "near_threshold": _near_threshold,
 }
-
-
-def _file(name: str) -> str:
-    return files(__package__).joinpath(name).read_text("utf-8")

@@ -15,7 +15,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any, Literal, cast
 
-from billing.checked_yaml import checked_documents
+from rtm.checked_yaml import checked_documents
 
 Indicator = Literal["0", "1", "9"]
 

@@ -16,8 +16,8 @@ from importlib.resources.abc import Traversable
 from typing import Any, Literal
 
 from billing.account import DateOfService, Reason
-from billing.checked_yaml import checked_documents
 from billing.rules import Rules, load_rules
+from rtm.checked_yaml import checked_documents
 from rtm.ledger import DataKind
 
 MEDICARE = "medicare"

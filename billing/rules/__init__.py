@@ -17,7 +17,7 @@ from importlib.resources.abc import Traversable
 from itertools import pairwise
 from typing import Any, Literal, get_args
 
-from billing.checked_yaml import PlainDates, checked_documents
+from rtm.checked_yaml import PlainDates, checked_documents
 from rtm.episode import DeviceSystem, TherapyPlan
 from rtm.ledger import ProviderKind
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -10,9 +9,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
 
-import yaml
-from jsonschema import Draft202012Validator
-
+from rtm.checked_yaml import checked_documents
 from rtm.protocols import load_protocols
 
 Text = Mapping[str, str]
@@ -92,19 +89,12 @@ def load_articles() -> ArticleLibrary:
 
 def read_articles(folder: Traversable) -> ArticleLibrary:
     """Every `*.yaml` of `folder`. Raises InvalidArticle."""
-    schema = json.loads(files(__package__).joinpath("schema.json").read_text("utf-8"))
-    validator = Draft202012Validator(schema)
     by_id: dict[str, Article] = {}
-    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if not file.name.endswith(".yaml"):
-            continue
-        document = yaml.safe_load(file.read_text("utf-8"))
-        for error in validator.iter_errors(document):
-            raise InvalidArticle(f"{file.name}: {error.json_path}: {error.message}")
-        if file.name != f"{document['id']}.yaml":
-            raise InvalidArticle(f"{file.name}: holds the id {document['id']!r}")
+    for file_name, document in checked_documents(folder, __package__, InvalidArticle):
+        if file_name != f"{document['id']}.yaml":
+            raise InvalidArticle(f"{file_name}: holds the id {document['id']!r}")
         for protocol_id in set(document["protocols"]) - set(load_protocols().by_id):
-            raise InvalidArticle(f"{file.name}: unknown protocol {protocol_id}")
+            raise InvalidArticle(f"{file_name}: unknown protocol {protocol_id}")
         by_id[document["id"]] = _article(document)
     return ArticleLibrary(by_id)
 

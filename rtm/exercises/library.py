@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -10,9 +9,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import Any
 
-import yaml
-from jsonschema import Draft202012Validator
-
+from rtm.checked_yaml import checked_documents
 from rtm.exercises.consistency import InvalidExercise, check_exercise, check_links
 from rtm.exercises.definition import (
     Code,
@@ -73,19 +70,12 @@ def load_library() -> ExerciseLibrary:
 
 def read_library(folder: Traversable) -> ExerciseLibrary:
     """Every `*.yaml` of `folder`, checked. Raises as `load_library`."""
-    schema = json.loads(files(__package__).joinpath("schema.json").read_text("utf-8"))
-    validator = Draft202012Validator(schema)
     by_id: dict[str, Exercise] = {}
-    for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        if not file.name.endswith(".yaml"):
-            continue
-        document = yaml.safe_load(file.read_text("utf-8"))
-        for error in validator.iter_errors(document):
-            raise InvalidExercise(f"{file.name}: {error.json_path}: {error.message}")
-        if file.name != f"{document['id']}.yaml":
-            raise InvalidExercise(f"{file.name}: holds the id {document['id']!r}")
+    for file_name, document in checked_documents(folder, __package__, InvalidExercise):
+        if file_name != f"{document['id']}.yaml":
+            raise InvalidExercise(f"{file_name}: holds the id {document['id']!r}")
         by_id[document["id"]] = _exercise(document)
-        check_exercise(file.name, by_id[document["id"]])
+        check_exercise(file_name, by_id[document["id"]])
     check_links(by_id)
     return ExerciseLibrary(by_id)
 

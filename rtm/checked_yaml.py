@@ -1,4 +1,4 @@
-"""Reading a folder of YAML files that a JSON schema checks."""
+"""Reading YAML files that a JSON schema checks: a folder of them, or one of this package."""
 
 from __future__ import annotations
 
@@ -42,3 +42,22 @@ def checked_documents(
         for fault in validator.iter_errors(document):
             raise invalid(f"{file.name}: {fault.json_path}: {fault.message}")
         yield file.name, document
+
+
+def shipped_document(name: str) -> Any:
+    """The parsed content of the YAML file `name` that lies in `rtm`."""
+    return yaml.safe_load(_shipped_text(name))
+
+
+def check_document(document: Any, schema: str, invalid: type[ValueError], where: str = "") -> None:
+    """That a parsed document is as the schema file of that name in `rtm` asks.
+
+    Raises:
+        invalid: it is not; the message names the first place, after `where`.
+    """
+    for fault in Draft202012Validator(json.loads(_shipped_text(schema))).iter_errors(document):
+        raise invalid(f"{where}{fault.json_path}: {fault.message}")
+
+
+def _shipped_text(name: str) -> str:
+    return files(__package__).joinpath(name).read_text("utf-8")
