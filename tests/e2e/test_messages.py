@@ -192,6 +192,11 @@ def test_the_portal_installs_and_says_so_when_there_is_no_connection(
 
 def keep_a_session(tab: Page) -> None:
     """As the coach leaves one that was broken off, in the store that the page has opened."""
+    # Opened before the page has, the store would be made here, without its tables.
+    tab.wait_for_function(
+        """async () => (await indexedDB.databases())
+          .some(({ name, version }) => name === "homestretch-sessions" && version > 0)"""
+    )
     tab.evaluate(
         """async () => {
           const opened = indexedDB.open("homestretch-sessions");
