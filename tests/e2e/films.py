@@ -41,6 +41,16 @@ def write_film(path: Path, shots: Iterable[Shot]) -> Path:
     return path
 
 
+def write_raw_film(path: Path, shots: Iterable[Shot], fps: int) -> Path:
+    """YUV4MPEG2, whose head sets how many pictures a second the fake camera gives."""
+    with path.open("wb") as film:
+        film.write(f"YUV4MPEG2 W{WIDTH} H{HEIGHT} F{fps}:1 Ip A1:1 C420jpeg\n".encode())
+        for picture, times in shots:
+            raw = b"FRAME\n" + cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420).tobytes()
+            film.write(raw * times)
+    return path
+
+
 def marked(shots: Iterable[Shot], grey: int) -> Iterator[Shot]:
     """The same with a corner of that grey, 0–255."""
     for picture, times in shots:

@@ -116,8 +116,14 @@ export class Camera {
     this.isWorking = true;
     this.isNew = false;
     const tMs = performance.now();
-    const bitmap = await createImageBitmap(this.video);
-    this.tell({ kind: "picture", bitmap, tMs }, [bitmap]);
+    try {
+      const bitmap = await createImageBitmap(this.video);
+      this.tell({ kind: "picture", bitmap, tMs }, [bitmap]);
+    } catch (error) {
+      // The camera gave out, or was opened anew, meanwhile: the next picture is another try.
+      this.isWorking = false;
+      if (!(error instanceof DOMException && error.name === "InvalidStateError")) throw error;
+    }
   }
 
   private tell(message: ToPoseWorker, transfer: Transferable[] = []): void {
