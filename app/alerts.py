@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.context import Context
+from app.prescribing import current_program
 from app.store import (
     AlertAcknowledgementRow,
     AlertRow,
@@ -47,11 +48,15 @@ class Alert:
 def raise_alert(
     db: Session, patient_id: int, kind_id: str, facts: AlertFacts, now: datetime
 ) -> bool:
-    """Whether this is new: a cause alerts once in each kind. The caller's transaction decides."""
+    """Whether this is new: a cause alerts once in each kind. The caller's transaction decides.
+
+    The alert belongs to who signed the patient's newest program, until it is handed on.
+    """
     kind = load_alert_kinds()[kind_id]
     earlier = select(AlertRow.id).where(AlertRow.kind == kind.id, AlertRow.cause == facts.cause)
     if db.scalar(earlier) is not None:
         return False
+    current = current_program(db, patient_id)
     db.add(
         AlertRow(
             patient_id=patient_id,
@@ -59,6 +64,7 @@ def raise_alert(
             cause=facts.cause,
             facts=to_document(facts),
             raised_at=now,
+            practitioner_id=None if current is None else current[0].signed_by,
         )
     )
     return True
@@ -99,8 +105,8 @@ def acknowledge(
     *,
     practitioner_id: int,
     note: str | None,
-) -> bool:
-    """Whether this was the first time; what came first stays.
+) -> AlertKind | None:
+    """What kind it was, or None where somebody had acknowledged it before; what came first stays.
 
     Raises:
         AlertUnknown: the patient has no such alert.
@@ -113,7 +119,7 @@ def acknowledge(
             if alert is None:
                 raise AlertUnknown(f"this patient has no alert {alert_id}")
             if db.get(AlertAcknowledgementRow, alert_id) is not None:
-                return False
+                return None
             db.add(
                 AlertAcknowledgementRow(
                     alert_id=alert_id,
@@ -122,6 +128,6 @@ def acknowledge(
                     note=note,
                 )
             )
-            return True
+            return load_alert_kinds()[alert.kind]
     except IntegrityError:  # the other click of a double click was faster
-        return False
+        return None

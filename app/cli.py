@@ -5,6 +5,7 @@ Errors are one line on stderr: exit 2 for bad input, 1 for a failure.
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import sys
@@ -490,6 +491,32 @@ def reminders(tenant_id: str | None) -> None:
         context = _migrated_context()
         for line in reminder_lines(context, _only_tenant(context, tenant_id)):
             click.echo(line)
+
+
+@main.group()
+def alerts() -> None:
+    """Alerts to clinicians."""
+
+
+@alerts.command("load")
+@click.option("--days", type=click.IntRange(1, 366), default=30, show_default=True)
+@click.option("--csv", "as_csv", is_flag=True, help="For a spreadsheet.")
+@click.option("--tenant", "tenant_id", help="Needed where there is more than one.")
+def alert_load(days: int, as_csv: bool, tenant_id: str | None) -> None:
+    """How many alerts each clinician got lately, and how soon they were acknowledged."""
+    from app.alert_load import LOAD_HEADER, load_lines, read_loads
+
+    with _database_errors():
+        context = _migrated_context()
+        with context.database.begin(_only_tenant(context, tenant_id)) as db:
+            loads = read_loads(db, context.now(), days)
+    if as_csv:
+        rows = csv.writer(sys.stdout, lineterminator="\n")
+        rows.writerow(LOAD_HEADER)
+        rows.writerows(load.row for load in loads)
+        return
+    for line in load_lines(loads):
+        click.echo(line)
 
 
 @main.group()

@@ -291,7 +291,9 @@ def _complete(tenant_id: str, *audiences: Role) -> ResponseReturnValue:
 
 
 def _landing(audience: Role, granted: LaunchContext) -> str:
-    if audience == "clinician" and granted.patient and granted.intent in _INTENTS:
+    if audience == "clinician" and not granted.patient:
+        return "panel.panel"
+    if audience == "clinician" and granted.intent in _INTENTS:
         return _INTENTS[granted.intent]
     return _LANDING[audience]
 

@@ -22,6 +22,7 @@ from app.billing_office.claim_views import office_claims
 from app.billing_office.views import office
 from app.clinician.alert_views import chart_alerts
 from app.clinician.message_views import chart_messages
+from app.clinician.panel_views import panel
 from app.clinician.portal_views import chart_portal
 from app.clinician.program_views import programs
 from app.clinician.proposal_views import chart_proposals
@@ -93,6 +94,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
         chart_time,
         chart_portal,
         chart_alerts,
+        panel,
         chart_messages,
         chart_proposals,
         portal,

@@ -38,6 +38,7 @@ def tenants_json(context: Context) -> list[dict[str, Any]]:
             "scopes": tenant.scopes,
             "frame_ancestors": tenant.frame_ancestors,
             "billing_fhir_users": tenant.billing_fhir_users,
+            "alert_rules": tenant.alert_rules,
             "checked_at": tenant.checked_at.isoformat() if tenant.checked_at else None,
             "findings": tenant.capabilities.get("findings", []),
         }

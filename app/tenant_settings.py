@@ -20,6 +20,7 @@ from sqlalchemy import select
 from app.context import Context
 from app.store import Tenant
 from app.tenant_clients import CLIENTS
+from rtm.watch import InvalidWatchRules, rules_with
 from smart_launch.addresses import AddressRefused, Zone, zones_of_host
 
 AskSecret = Callable[[str], str]
@@ -44,6 +45,10 @@ def read_settings(text: str) -> dict[str, Any]:
     except (ZoneInfoNotFoundError, ValueError):
         raise TenantRefused(f"$.time_zone: there is no {settings['time_zone']}") from None
     _check_iss(settings["iss"])
+    try:
+        rules_with(settings.get("alert_rules", {}))
+    except InvalidWatchRules as error:
+        raise TenantRefused(f"$.alert_rules: {error}") from None
     return settings
 
 
@@ -78,6 +83,7 @@ def add_tenant(
         tenant.population = settings.get("population", {})
         tenant.billing_fhir_users = settings.get("billing_fhir_users", [])
         tenant.practice = settings.get("practice", {})
+        tenant.alert_rules = settings.get("alert_rules", {})
         tenant.capabilities, tenant.checked_at = {}, None
     return tenant
 

@@ -17,16 +17,24 @@ class InvalidAlertKinds(ValueError):
 
 @dataclass(frozen=True)
 class AlertKind:
-    """`blocks_sessions`: the patient begins no session until a clinician acknowledged it."""
+    """`blocks_sessions`: the patient begins no session until a clinician acknowledged it.
+
+    `can_wait`: it may be snoozed.
+    """
 
     id: str
     title: str
     blocks_sessions: bool
+    can_wait: bool
 
 
 @dataclass(frozen=True)
 class AlertFacts:
-    """What an alert rests on. `cause` is what it is about, as `screen:<id>` or `session:<id>`."""
+    """What an alert rests on.
+
+    `cause` is what it is about: `screen:<id>`, `session:<id>`, or `patient:<id>:` before the key of
+    a `rtm.watch.Cause`. `outcome` is what the patient was told; `go_on` where that was nothing.
+    """
 
     cause: str
     outcome: Outcome
@@ -36,7 +44,7 @@ class AlertFacts:
 
 @cache
 def load_alert_kinds() -> Mapping[str, AlertKind]:
-    """The kinds shipped with this package, by id. Raises InvalidAlertKinds."""
+    """The kinds shipped with this package, by id, the gravest first. Raises InvalidAlertKinds."""
     return read_alert_kinds(shipped_document("alerts.yaml"))
 
 

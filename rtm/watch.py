@@ -6,7 +6,7 @@ no second alert: hand the causes of the alerts there are to `watch`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -37,7 +37,6 @@ class WatchRule:
     """`bound` is a least value, of `near_threshold` the most days left (watch_rules.yaml)."""
 
     kind: WatchKind
-    title: str
     bound: float
     quiet_days: int
 
@@ -52,11 +51,10 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Threshold:
-    """A count that must reach `needed` by `until`, as monitored days or minutes of a code."""
+    """What `code` still lacks, in words, and the last day on which it helps."""
 
     code: str
-    have: float
-    needed: float
+    needs: str
     until: date
 
 
@@ -100,12 +98,15 @@ class Cause:
 
 @dataclass(frozen=True)
 class Alert:
-    """`value` against the rule's `bound`, in the unit that the rule counts in."""
+    """`value` against the rule's `bound`, in the unit that the rule counts in.
+
+    `text` says it to a clinician.
+    """
 
     cause: Cause
-    title: str
     value: float
     bound: float
+    text: str
 
 
 def watch(
@@ -115,10 +116,10 @@ def watch(
     held = tuple(known)
     found = []
     for rule in load_watch_rules() if rules is None else rules:
-        for cause, value in _FINDERS[rule.kind](facts):
+        for cause, value, text in _FINDERS[rule.kind](facts):
             reached = value <= rule.bound if rule.kind == "near_threshold" else value >= rule.bound
             if reached and not any(_same(cause, each, rule) for each in held):
-                found.append(Alert(cause, rule.title, value, rule.bound))
+                found.append(Alert(cause, value, rule.bound, text))
     return tuple(found)
 
 
@@ -134,7 +135,6 @@ def read_watch_rules(document: Any) -> tuple[WatchRule, ...]:
     rules = tuple(
         WatchRule(
             one["kind"],
-            one["title"],
             float(one.get("at_least", one.get("at_most"))),
             one["quiet_days"],
         )
@@ -145,6 +145,29 @@ def read_watch_rules(document: Any) -> tuple[WatchRule, ...]:
     return rules
 
 
+def rules_with(overrides: Mapping[str, Mapping[str, Any]]) -> tuple[WatchRule, ...]:
+    """The shipped rules as a health system changed them.
+
+    `overrides` gives for a kind what replaces `at_least`, `at_most` or `quiet_days`, or
+    `{"disabled": True}`.
+
+    Raises:
+        InvalidWatchRules: there is no such kind, or the rule that comes of it breaks the schema.
+    """
+    document = shipped_document("watch_rules.yaml")
+    unknown = set(overrides) - {rule["kind"] for rule in document}
+    if unknown:
+        raise InvalidWatchRules(f"watch rules: there is no kind {', '.join(sorted(unknown))}")
+    off = {kind for kind, change in overrides.items() if change == {"disabled": True}}
+    return read_watch_rules(
+        [
+            {**rule, **overrides.get(rule["kind"], {})}
+            for rule in document
+            if rule["kind"] not in off
+        ]
+    )
+
+
 def _same(cause: Cause, known: Cause, rule: WatchRule) -> bool:
     return (
         cause.kind == known.kind
@@ -153,7 +176,7 @@ def _same(cause: Cause, known: Cause, rule: WatchRule) -> bool:
     )
 
 
-Found = Iterator[tuple[Cause, float]]
+Found = Iterator[tuple[Cause, float, str]]
 
 
 def _pain_jump(facts: Facts) -> Found:
@@ -162,12 +185,18 @@ def _pain_jump(facts: Facts) -> Found:
     usual = worst_pain(course, reach, skip=_POLICY.recent_days)
     if recent and len(usual) >= _POLICY.least_days:
         on, worst = max(recent.items(), key=lambda item: (item[1], item[0]))
-        yield Cause("pain_jump", "pain", on), worst - median(usual.values())
+        before = median(usual.values())
+        text = (
+            f"Pain {worst:g} on {on}; usual in the {_POLICY.baseline_days} days before: {before:g}"
+        )
+        yield Cause("pain_jump", "pain", on), worst - before, text
 
 
 def _missed_days(facts: Facts) -> Found:
     if facts.missed:
-        yield Cause("missed_days", "program", min(facts.missed)), float(len(facts.missed))
+        since, count = min(facts.missed), len(facts.missed)
+        text = f"No session on {count} due days in a row, since {since}"
+        yield Cause("missed_days", "program", since), float(count), text
 
 
 def _range_loss(facts: Facts) -> Found:
@@ -175,28 +204,42 @@ def _range_loss(facts: Facts) -> Found:
     for movement_id, now, before, on in range_losses(facts.course, _POLICY):
         movement = movements[movement_id]
         lost = -movement.gain_deg(before, now) / movement.mdc.value_deg
-        yield Cause("range_loss", movement_id, on), lost
+        text = (
+            f"{_words(movement_id)} {now:.0f}° on {on}, was {before:.0f}°; "
+            f"the minimal detectable change is {movement.mdc.value_deg:g}°"
+        )
+        yield Cause("range_loss", movement_id, on), lost, text
 
 
 def _outcome_worse(facts: Facts) -> Found:
     for change in facts.course.outcome_changes:
         if change.worse_by > 0:
+            text = (
+                f"{_words(change.instrument_id)} worse by {change.worse_by:g} points on "
+                f"{change.on}; a change matters from {change.mcid:g}"
+            )
             cause = Cause("outcome_worse", change.instrument_id, change.on)
-            yield cause, change.worse_by / change.mcid
+            yield cause, change.worse_by / change.mcid, text
 
 
 def _message_waiting(facts: Facts) -> Found:
     for message in facts.messages:
         hours = (facts.now - message.sent_at).total_seconds() / 3600
-        yield Cause("message_waiting", message.id, message.sent_at.date()), hours
+        text = f"A message of the patient has waited for an answer for {hours:.0f} hours"
+        yield Cause("message_waiting", message.id, message.sent_at.date()), hours, text
 
 
 def _near_threshold(facts: Facts) -> Found:
     for threshold in facts.thresholds:
         left = (threshold.until - facts.course.as_of).days
-        if left >= 0 and threshold.have < threshold.needed:
+        if left >= 0:
             subject = f"{threshold.code}@{threshold.until.isoformat()}"
-            yield Cause("near_threshold", subject, facts.course.as_of), float(left)
+            text = f"{threshold.code}: {threshold.needs} by {threshold.until}"
+            yield Cause("near_threshold", subject, facts.course.as_of), float(left), text
+
+
+def _words(id_: str) -> str:
+    return id_.replace("_", " ").capitalize()
 
 
 _FINDERS = {

@@ -14,6 +14,7 @@ from app.clinician.chart_request import (
 )
 from app.clinician.forms import AlertForm, back_with_errors
 from app.sign_in import current_context, requires
+from rtm.alerts import AlertKind
 
 chart_alerts = Blueprint("chart_alerts", __name__, url_prefix="/chart/alerts")
 chart_alerts.before_request(hold_to_the_chart_shown)
@@ -27,7 +28,7 @@ def acknowledge_alert(alert_id: int) -> Response:
     if not form.validate_on_submit():
         return back_with_errors(form)
     try:
-        first = acknowledge(
+        kind = acknowledge(
             current_context(),
             sign_in.tenant_id,
             patient_of(sign_in),
@@ -37,8 +38,15 @@ def acknowledge_alert(alert_id: int) -> Response:
         )
     except AlertUnknown:
         abort(404, "This patient has no such alert.")
-    if first:
+    tell_acknowledged(kind)
+    return redirect(url_for("clinician.chart"))
+
+
+def tell_acknowledged(kind: AlertKind | None) -> None:
+    """What came of acknowledging an alert of that kind; None is one acknowledged before."""
+    if kind is None:
+        flash("This alert was acknowledged before.", "warn")
+    elif kind.blocks_sessions:
         flash("Alert acknowledged. The patient is asked the safety questions again.", "success")
     else:
-        flash("This alert was acknowledged before.", "warn")
-    return redirect(url_for("clinician.chart"))
+        flash("Alert acknowledged.", "success")

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts import read_account
 from app.alerts import Alert, alerts_of
+from app.clinician.chart_request import practitioner_of
 from app.clinician.outcome_lines import OutcomeLine, read_outcome_lines
 from app.clinician.time_page import Row, length_text, own_waiting, time_row
 from app.context import Context
@@ -22,6 +23,7 @@ from app.session_rows import SessionLine, session_line
 from app.sign_in import SignIn
 from app.store import PatientRow, PractitionerRow, ProgramRow, SessionRow, Tenant
 from app.time_book import time_book
+from app.triage import waiting_count
 from billing.account import Shortfall
 from billing.attribution import attribute
 from billing.device_periods import device_periods
@@ -72,6 +74,7 @@ class Chart:
     ranges: tuple[RangeLine, ...]
     outcomes: tuple[OutcomeLine, ...]
     alerts: tuple[Alert, ...]
+    panel_count: int
 
     @property
     def zone(self) -> ZoneInfo:
@@ -127,6 +130,7 @@ def read_chart(context: Context, sign_in: SignIn) -> Chart:
         sent = whereabouts(db, current[0]) if current else None
         ranges = newest_of_each(read_range_lines(db, patient.id, zone))
         alerts = alerts_of(db, patient.id)
+        panel_count = waiting_count(db, practitioner_of(sign_in), context.now())
         outcomes = read_outcome_lines(context, db, patient.id, zone)
         account = read_account(db, patient, today)
         me = db.get_one(PractitionerRow, sign_in.practitioner_id)
@@ -183,6 +187,7 @@ def read_chart(context: Context, sign_in: SignIn) -> Chart:
         trend=_trend(rows, zone),
         ranges=ranges,
         alerts=alerts,
+        panel_count=panel_count,
         outcomes=outcomes,
     )
 

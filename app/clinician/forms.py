@@ -95,6 +95,20 @@ class AlertForm(FlaskForm):  # type: ignore[misc]
     note = StringField("What was done", validators=[Length(max=200)])
 
 
+class SnoozeForm(FlaskForm):  # type: ignore[misc]
+    """An alert put off."""
+
+    until = DateField("Until", validators=[InputRequired()])
+    note = StringField("Why", validators=[Length(max=200)])
+
+
+class HandOnForm(FlaskForm):  # type: ignore[misc]
+    """An alert given to a colleague."""
+
+    to = SelectField("To", coerce=int, validators=[InputRequired()])
+    note = StringField("Word to the colleague", validators=[Length(max=200)])
+
+
 class StretchForm(Form):  # type: ignore[misc]
     """One stretch of chart time to sign; `entries` are the ids of what was shown."""
 
@@ -137,9 +151,9 @@ class CorrectTalkForm(FlaskForm):  # type: ignore[misc]
     )
 
 
-def back_with_errors(form: Any) -> Response:
-    """To the chart, which says what was wrong."""
+def back_with_errors(form: Any, to: str = "clinician.chart") -> Response:
+    """To the chart, or another page, which says what was wrong."""
     for field, errors in form.errors.items():
         label = getattr(form, field).label.text if field else "Form"
         flash(f"{label}: {' '.join(str(error) for error in errors)}", "error")
-    return redirect(url_for("clinician.chart"))
+    return redirect(url_for(to))

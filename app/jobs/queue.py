@@ -31,6 +31,7 @@ from app.jobs.remind import remind_tenant, tenants_to_remind
 from app.jobs.score import score_session
 from app.jobs.send_charges import charges_due, send_charges
 from app.jobs.tally import needs_tally, tally_tenant
+from app.jobs.watch import WATCH, needs_watch, watch_tenant
 from app.store import (
     ALL_TENANTS,
     BulkExportRow,
@@ -81,6 +82,9 @@ class JobQueue:
 
     def tally(self, tenant_id: str) -> None:
         self._send(TALLY, tenant_id)
+
+    def watch(self, tenant_id: str) -> None:
+        self._send(WATCH, tenant_id)
 
     def send_charges(self, tenant_id: str) -> None:
         self._send(SEND_CHARGES, tenant_id)
@@ -146,6 +150,10 @@ def make_celery(context: Context) -> Celery:
     def _tally(tenant_id: str) -> None:
         tally_tenant(context, tenant_id)
 
+    @celery.task(name=WATCH, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
+    def _watch(tenant_id: str) -> None:
+        watch_tenant(context, tenant_id)
+
     @celery.task(name=SEND_CHARGES, shared=False)  # type: ignore[untyped-decorator]  # celery has no types
     def _send_charges(tenant_id: str) -> None:
         isolated(context, SEND_CHARGES, tenant_id, "all", lambda: send_charges(context, tenant_id))
@@ -192,7 +200,7 @@ def make_celery(context: Context) -> Celery:
 
 def sweep(context: Context, queue: JobQueue) -> None:
     """Enqueues whatever is due: messages to the EHR, notices, unmeasured recordings, months to
-    tally, charges, exports, reminders, HL7 v2 messages both ways.
+    tally, patients to watch, charges, exports, reminders, HL7 v2 messages both ways.
 
     Exports whose time is over are removed at once.
     """
@@ -259,6 +267,8 @@ def sweep(context: Context, queue: JobQueue) -> None:
     for tenant in tenants:
         if _is_due(context, tenant, needs_tally):
             queue.tally(tenant.id)
+        if _is_due(context, tenant, needs_watch):
+            queue.watch(tenant.id)
         if _is_due(context, tenant, charges_due):
             queue.send_charges(tenant.id)
     for tenant_id, test_id in tests:

@@ -63,6 +63,7 @@ from app.store.reminders import ContactRow, ReminderRow, ReminderWishesRow
 from app.store.safety import (
     AlertAcknowledgementRow,
     AlertRow,
+    AlertStepRow,
     SafetyFactIsFinal,
     SafetyScreenRow,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "AccessTryRow",
     "AlertAcknowledgementRow",
     "AlertRow",
+    "AlertStepRow",
     "Base",
     "BulkExportRow",
     "ChargeApprovalRow",

@@ -17,7 +17,7 @@ class PatientRow(TenantOwned, Base):
     `mrn` repeats that of `demographics`, so that a message finds its patient. `language` is the one
     that the patient chose for the portal, if any. A row with `merged_into_id` was given up for that
     one, which has all that was recorded; it keeps only the id by which the EHR knew it
-    (`PatientMergeRow`).
+    (`PatientMergeRow`). `watched_at` is when the rules of alerts last looked at the patient.
     """
 
     __tablename__ = "patient"
@@ -37,6 +37,7 @@ class PatientRow(TenantOwned, Base):
     mrn: Mapped[str | None]
     language: Mapped[str | None]
     merged_into_id: Mapped[int | None]
+    watched_at: Mapped[datetime | None]
 
     @validates("demographics")
     def _repeat_mrn(self, _key: str, demographics: dict[str, Any]) -> dict[str, Any]:

@@ -30,7 +30,8 @@ class SafetyScreenRow(TenantOwned, Base):
 class AlertRow(TenantOwned, Base):
     """Something that the care team must see. `facts` is the document of `rtm.alerts.AlertFacts`.
 
-    `kind` is an id of `rtm.alerts`; one `cause` alerts once in each kind.
+    `kind` is an id of `rtm.alerts`; one `cause` alerts once in each kind. `practitioner_id` is
+    whose it is until it is handed on (`AlertStepRow`).
     """
 
     __tablename__ = "alert"
@@ -42,6 +43,27 @@ class AlertRow(TenantOwned, Base):
     cause: Mapped[str]
     facts: Mapped[dict[str, Any]]
     raised_at: Mapped[datetime]
+    practitioner_id: Mapped[int | None] = mapped_column(ForeignKey("practitioner.id"), index=True)
+
+
+class AlertStepRow(TenantOwned, Base):
+    """That a clinician put an alert off, `until`, or handed it on, `to_practitioner_id`.
+
+    `step` is `snoozed` or `handed_on`; of each the newest row counts.
+    """
+
+    __tablename__ = "alert_step"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    alert_id: Mapped[int] = mapped_column(ForeignKey("alert.id"), index=True)
+    step: Mapped[str]
+    until: Mapped[datetime | None]
+    to_practitioner_id: Mapped[int | None] = mapped_column(
+        ForeignKey("practitioner.id"), index=True
+    )
+    note: Mapped[str | None]
+    made_by: Mapped[int] = mapped_column(ForeignKey("practitioner.id"))
+    made_at: Mapped[datetime]
 
 
 class AlertAcknowledgementRow(TenantOwned, Base):
@@ -56,10 +78,10 @@ class AlertAcknowledgementRow(TenantOwned, Base):
 
 
 class SafetyFactIsFinal(RuntimeError):
-    """Somebody tried to change or delete an answer, an alert or its acknowledgement."""
+    """Somebody tried to change or delete an answer, an alert, a step or an acknowledgement."""
 
 
-for _kind in (SafetyScreenRow, AlertRow, AlertAcknowledgementRow):
+for _kind in (SafetyScreenRow, AlertRow, AlertStepRow, AlertAcknowledgementRow):
 
     @event.listens_for(_kind, "before_update")
     @event.listens_for(_kind, "before_delete")

@@ -29,7 +29,8 @@ class Tenant(Base):
     that the EHR's own description leads to; both as in `app/tenant_settings.schema.json`, with
     secrets sealed. `frame_ancestors` are the origins that may show us in a frame. `population`
     says how its people are read: `group`, whose members, and `file_origins`, where the EHR keeps
-    the files of an export besides its own address. `capabilities` is what the last `tenant check`
+    the files of an export besides its own address. `alert_rules` is what changes the shipped rules
+    of alerts (`rtm.watch.rules_with`). `capabilities` is what the last `tenant check`
     found, at `checked_at`.
     """
 
@@ -49,6 +50,7 @@ class Tenant(Base):
     scopes: Mapped[dict[str, Any]] = mapped_column(default=dict)
     frame_ancestors: Mapped[list[Any]] = mapped_column(default=list)
     population: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
+    alert_rules: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     capabilities: Mapped[dict[str, Any]] = mapped_column(default=dict)
     checked_at: Mapped[datetime | None]
 

@@ -119,6 +119,11 @@ def test_one_ehr_is_one_tenants(world: World) -> None:
         ({"frame_ancestors": ["https://a.example https://b.example"]}, "$.frame_ancestors[0]"),
         ({"billing_fhir_users": ["Patient/1"]}, "$.billing_fhir_users[0]"),
         ({"scopes": {"version": "v3"}}, "$.scopes.version"),
+        (
+            {"alert_rules": {"mood": {"disabled": True}}},
+            "$.alert_rules: watch rules: there is no kind",
+        ),
+        ({"alert_rules": {"missed_days": {"at_least": 0}}}, "$.alert_rules: watch rules: "),
         ({"extra": 1}, "$"),
     ],
     ids=str,

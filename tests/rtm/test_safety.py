@@ -231,7 +231,7 @@ def test_kinds_of_alert_are_data() -> None:
     kinds = load_alert_kinds()
     assert kinds["red_flag"].blocks_sessions
     assert not kinds["session_warning"].blocks_sessions
-    red_flag = {"id": "red_flag", "title": "t", "blocks_sessions": True}
+    red_flag = {"id": "red_flag", "title": "t", "blocks_sessions": True, "can_wait": False}
     with pytest.raises(InvalidAlertKinds, match="two kinds"):
         read_alert_kinds([red_flag, red_flag])
     with pytest.raises(InvalidAlertKinds, match="title"):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from rtm.alerts import load_alert_kinds
 from rtm.progression_evidence import Course, OutcomeChange
 from rtm.readings import Reading
 from rtm.watch import (
@@ -18,6 +19,7 @@ from rtm.watch import (
     Waiting,
     load_watch_rules,
     read_watch_rules,
+    rules_with,
     watch,
 )
 
@@ -61,8 +63,8 @@ CASES = {
         of(messages=(Waiting("m1", NOW - timedelta(hours=23)),)),
     ),
     "near_threshold": (
-        of(thresholds=(Threshold("98977", 14, 16, TODAY + timedelta(days=5)),)),
-        of(thresholds=(Threshold("98977", 14, 16, TODAY + timedelta(days=6)),)),
+        of(thresholds=(Threshold("98977", "2 more monitored days", TODAY + timedelta(days=5)),)),
+        of(thresholds=(Threshold("98977", "2 more monitored days", TODAY + timedelta(days=6)),)),
     ),
 }
 
@@ -109,28 +111,64 @@ def test_another_message_movement_or_month_is_another_cause() -> None:
     assert watch(of(messages=messages), [first.cause]) == (second,)
 
 
-def test_a_threshold_that_is_reached_or_past_is_no_alert() -> None:
-    for have, days in ((16, 3), (10, -1)):
-        until = TODAY + timedelta(days=days)
-        assert watch(of(thresholds=(Threshold("98977", have, 16, until),))) == ()
+def test_a_threshold_whose_day_is_past_is_no_alert() -> None:
+    past = Threshold("98977", "2 more monitored days", ago(1))
+    assert watch(of(thresholds=(past,))) == ()
 
 
-def test_a_deployment_may_set_its_own_bounds_and_leave_kinds_out() -> None:
-    rules = read_watch_rules(
-        [{"kind": "missed_days", "title": "Missed", "at_least": 2, "quiet_days": 3}]
-    )
+def test_a_health_system_may_set_its_own_bounds_and_switch_kinds_off() -> None:
+    rules = rules_with({"missed_days": {"at_least": 2}, "pain_jump": {"disabled": True}})
     facts = of(missed=(ago(2), ago(1)), readings=pain(9, 1, 1, 1, 1))
-    assert [(a.title, a.value, a.bound) for a in watch(facts, (), rules)] == [("Missed", 2, 2)]
+    assert [(a.cause.kind, a.value, a.bound) for a in watch(facts, (), rules)] == [
+        ("missed_days", 2, 2)
+    ]
+    assert [rule.kind for rule in rules] == [kind for kind in CASES if kind != "pain_jump"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "says"),
+    [
+        ({"mood": {"disabled": True}}, "no kind mood"),
+        ({"missed_days": {"at_most": 2}}, "at_most|at_least"),
+        ({"missed_days": {"disabled": False}}, "disabled"),
+        ({"missed_days": {"quiet_days": -1}}, "quiet_days"),
+    ],
+)
+def test_a_health_systems_rules_that_make_no_sense_are_refused(
+    overrides: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(InvalidWatchRules, match=says):
+        rules_with(overrides)
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"),
+    [
+        ("pain_jump", "Pain 5 on 2026-09-30; usual in the 14 days before: 2"),
+        ("missed_days", "No session on 3 due days in a row, since 2026-09-27"),
+        ("outcome_worse", "Koos jr worse by 8 points on 2026-09-28; a change matters from 8"),
+        ("message_waiting", "A message of the patient has waited for an answer for 24 hours"),
+        ("near_threshold", "98977: 2 more monitored days by 2026-10-05"),
+    ],
+)
+def test_an_alert_says_what_was_found(kind: str, says: str) -> None:
+    (alert,) = watch(CASES[kind][0])
+    assert alert.text == says
+
+
+def test_every_rule_makes_a_kind_of_alert_that_may_wait() -> None:
+    kinds = load_alert_kinds()
+    assert all(kinds[rule.kind].can_wait for rule in load_watch_rules())
 
 
 @pytest.mark.parametrize(
     ("document", "says"),
     [
-        ([{"kind": "mood", "title": "x", "at_least": 1, "quiet_days": 1}], "kind"),
-        ([{"kind": "pain_jump", "title": "x", "quiet_days": 1}], "at_least"),
-        ([{"kind": "pain_jump", "title": "x", "at_most": 1, "quiet_days": 1}], "at_least"),
+        ([{"kind": "mood", "at_least": 1, "quiet_days": 1}], "kind"),
+        ([{"kind": "pain_jump", "quiet_days": 1}], "at_least"),
+        ([{"kind": "pain_jump", "at_most": 1, "quiet_days": 1}], "at_least"),
         (
-            [{"kind": "pain_jump", "title": "x", "at_least": 1, "quiet_days": 1}] * 2,
+            [{"kind": "pain_jump", "at_least": 1, "quiet_days": 1}] * 2,
             "two rules are of one kind",
         ),
     ],
