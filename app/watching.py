@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts import read_account
-from app.alerts import Alert, alerts_of, raise_alert
+from app.alerts import alerts_of, raise_alert
 from app.context import Context
 from app.messages import read_threads
 from app.prescribing import current_program
@@ -29,48 +29,50 @@ _STORED_CAUSE = re.compile(r"patient:\d+:(.+)")
 
 
 def watch_patient(context: Context, tenant_id: str, patient_id: int) -> int:
-    """How many alerts are new. Two workers at once find them once: the patient's row is locked."""
+    """How many alerts are new. Workers at once find each cause once."""
     with context.database.begin(tenant_id) as db:
-        locked = select(PatientRow).where(PatientRow.id == patient_id).with_for_update()
-        patient = db.scalars(locked).one()
-        facts = read_facts(context, db, patient)
-        if facts is None:
-            return 0
-        known = [_cause(alert) for alert in alerts_of(db, patient.id)]
+        patient = db.get_one(PatientRow, patient_id)
         rules = rules_with(db.get_one(Tenant, tenant_id).alert_rules)
-        found = watch(facts, [cause for cause in known if cause is not None], rules)
+        facts = read_facts(context, db, patient)
+        if facts is None or not watch(facts, _known(db, patient_id), rules):
+            return 0
+    with context.database.begin(tenant_id) as db:
+        # Quiet days are more than a unique cause: one worker at a time alerts about a patient.
+        db.scalars(select(PatientRow.id).where(PatientRow.id == patient_id).with_for_update()).one()
         return sum(
             raise_alert(
                 db,
-                patient.id,
+                patient_id,
                 one.cause.kind,
                 AlertFacts(
-                    f"patient:{patient.id}:{one.cause.key}",
+                    f"patient:{patient_id}:{one.cause.key}",
                     "go_on",
                     (Reason(one.cause.kind, one.text),),
                 ),
                 facts.now,
             )
-            for one in found
+            for one in watch(facts, _known(db, patient_id), rules)
         )
 
 
 def read_facts(context: Context, db: Session, patient: PatientRow) -> Facts | None:
-    """What the rules look at; None without a program that is under way."""
+    """What the rules look at; None without a program. Only one under way has days to miss."""
     current = current_program(db, patient.id)
     if current is None:
         return None
     _, program = current
     now, zone = context.now(), ZoneInfo(patient.time_zone)
     today = now.astimezone(zone).date()
-    if today > program.end:
-        return None
-    threads = read_threads(db, patient.id)
+    missed: tuple[date, ...] = ()
+    if today <= program.end:
+        missed = missed_days(program, _days_done(db, patient.id, zone), today)
     return Facts(
         now=now,
         course=read_course(context, db, patient, program),
-        missed=missed_days(program, _days_done(db, patient.id, zone), today),
-        messages=tuple(waiting for thread in threads if (waiting := _waiting(thread))),
+        missed=missed,
+        messages=tuple(
+            waiting for thread in read_threads(db, patient.id) if (waiting := _waiting(thread))
+        ),
         thresholds=_thresholds(db, patient, today),
     )
 
@@ -104,17 +106,16 @@ def _waiting(thread: Thread) -> Waiting | None:
 
 
 def _thresholds(db: Session, patient: PatientRow, today: date) -> tuple[Threshold, ...]:
+    """What is short and does not come by itself, once for each code and last day."""
     account = read_account(db, patient, today)
-    if account is None:
-        return ()
-    return tuple(
-        Threshold(short.code, short.needs, short.by)
-        for short in tally(account).shortfalls
-        if not short.only_time and not short.any_time
-    )
+    needs: dict[tuple[str, date], list[str]] = {}
+    for short in tally(account).shortfalls if account is not None else ():
+        if not short.only_time and not short.any_time:
+            needs.setdefault((short.code, short.by), []).append(short.needs)
+    return tuple(Threshold(code, " and ".join(all_), by) for (code, by), all_ in needs.items())
 
 
-def _cause(alert: Alert) -> Cause | None:
-    """None where the alert is from the patient's own answers."""
-    stored = _STORED_CAUSE.fullmatch(alert.facts.cause)
-    return None if stored is None else Cause.of(stored[1])
+def _known(db: Session, patient_id: int) -> list[Cause]:
+    """The causes that alerted before; alerts from the patient's own answers have none."""
+    stored = (_STORED_CAUSE.fullmatch(alert.facts.cause) for alert in alerts_of(db, patient_id))
+    return [Cause.of(found[1]) for found in stored if found is not None]

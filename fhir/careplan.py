@@ -34,8 +34,7 @@ def prescription_bundle(
     the same resources. Exercises that `previous` had and `program` lacks are revoked.
     """
     line_urns = {
-        line.exercise_id: urn(codes.PROGRAM_LINE_ID, program.id, line.exercise_id)
-        for line in program.exercises
+        line.key: urn(codes.PROGRAM_LINE_ID, program.id, line.key) for line in program.exercises
     }
     goal_urns = {goal.id: urn(codes.GOAL_ID, program.id, goal.id) for goal in program.goals}
     plan_urn = urn(codes.PROGRAM_ID, program.id)
@@ -46,12 +45,12 @@ def prescription_bundle(
     ]
     for line in program.exercises:
         resource = service_request(program, line, parties, exercise_names[line.exercise_id])
-        entries.append(put_by_identifier(resource, line_urns[line.exercise_id]))
+        entries.append(put_by_identifier(resource, line_urns[line.key]))
     for line in _dropped(program, previous):
         resource = service_request(
             program, line, parties, exercise_names[line.exercise_id], status="revoked"
         )
-        full_url = urn(codes.PROGRAM_LINE_ID, program.id, line.exercise_id)
+        full_url = urn(codes.PROGRAM_LINE_ID, program.id, line.key)
         entries.append(put_by_identifier(resource, full_url))
     for goal in program.goals:
         resource = goal_resource(program.id, goal, parties.patient, program.start)
@@ -226,8 +225,8 @@ def dose_text(line: PrescribedExercise) -> str:
 
 
 def _dropped(program: Program, previous: Program | None) -> Iterable[PrescribedExercise]:
-    kept = {line.exercise_id for line in program.exercises}
-    return () if previous is None else [x for x in previous.exercises if x.exercise_id not in kept]
+    kept = {line.key for line in program.exercises}
+    return () if previous is None else [x for x in previous.exercises if x.key not in kept]
 
 
 def _in_order(

@@ -28,7 +28,7 @@ def service_request(
         "resourceType": "ServiceRequest",
         "meta": codes.profile("exercise-order"),
         "extension": [dose_extension(line.dose)],
-        "identifier": [identifier(codes.PROGRAM_LINE_ID, f"{program.id}.{line.exercise_id}")],
+        "identifier": [identifier(codes.PROGRAM_LINE_ID, f"{program.id}.{line.key}")],
         "status": status,
         "intent": "order",
         "code": concept(codes.EXERCISE, line.exercise_id, exercise_name),

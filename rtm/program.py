@@ -58,6 +58,11 @@ class PrescribedExercise:
     dose: Dose
     note: str = ""
 
+    @property
+    def key(self) -> str:
+        """Tells this line from the program's others: one exercise may stand there for each side."""
+        return self.exercise_id if self.side == "bilateral" else f"{self.exercise_id}.{self.side}"
+
 
 @dataclass(frozen=True)
 class Goal:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -10,7 +10,6 @@ from importlib.resources.abc import Traversable
 from typing import Any
 
 from rtm.checked_yaml import checked_documents
-from rtm.protocols import load_protocols
 
 Text = Mapping[str, str]
 
@@ -20,7 +19,7 @@ class UnknownArticle(LookupError):
 
 
 class InvalidArticle(ValueError):
-    """An article breaks the schema or is for an unknown protocol; the message names the file."""
+    """An article breaks the schema or is not what its file says; the message names the file."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +41,12 @@ class Source:
 
 @dataclass(frozen=True)
 class Article:
-    """One article. `protocols` are those whose patients see it first; none: it is for all."""
+    """One article: for those whose protocol names it, or with `for_all` for everybody."""
 
     id: str
     title: Text
     summary: Text
-    protocols: tuple[str, ...]
+    for_all: bool
     sections: tuple[Section, ...]
     sources: tuple[Source, ...]
 
@@ -71,13 +70,16 @@ class ArticleLibrary:
     def __len__(self) -> int:
         return len(self.by_id)
 
-    def for_protocol(
-        self, protocol_id: str | None
+    def with_first(
+        self, article_ids: Sequence[str]
     ) -> tuple[tuple[Article, ...], tuple[Article, ...]]:
-        """Those of the protocol with those for all, and the others."""
-        own = [a for a in self if protocol_id in a.protocols]
-        general = [a for a in self if not a.protocols]
-        first = (*own, *general)
+        """Those named, in that order, with those for all; and the others.
+
+        Raises:
+            UnknownArticle: one of the ids.
+        """
+        own = [self[article_id] for article_id in dict.fromkeys(article_ids)]
+        first = (*own, *(a for a in self if a.for_all and a not in own))
         return first, tuple(a for a in self if a not in first)
 
 
@@ -93,8 +95,6 @@ def read_articles(folder: Traversable) -> ArticleLibrary:
     for file_name, document in checked_documents(folder, __package__, InvalidArticle):
         if file_name != f"{document['id']}.yaml":
             raise InvalidArticle(f"{file_name}: holds the id {document['id']!r}")
-        for protocol_id in set(document["protocols"]) - set(load_protocols().by_id):
-            raise InvalidArticle(f"{file_name}: unknown protocol {protocol_id}")
         by_id[document["id"]] = _article(document)
     return ArticleLibrary(by_id)
 
@@ -104,7 +104,7 @@ def _article(document: dict[str, Any]) -> Article:
         id=document["id"],
         title=document["title"],
         summary=document["summary"],
-        protocols=tuple(document["protocols"]),
+        for_all=document.get("for_all", False),
         sections=tuple(
             Section(
                 each["heading"], tuple(each.get("paragraphs", ())), tuple(each.get("points", ()))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from rtm.education import load_articles
 from rtm.exercises import ExerciseLibrary
 from rtm.protocols.definition import Criterion, Phase, Precaution, Protocol
 from rtm.protocols.heed import breaches_in
@@ -13,7 +14,7 @@ from rtm.range_of_motion import load_movements
 
 
 class InvalidProtocol(ValueError):
-    """A protocol breaks the schema, names an unknown exercise, or prescribes what it forbids."""
+    """A protocol breaks the schema, names something unknown, or prescribes what it forbids."""
 
 
 def check_protocol(file: str, protocol: Protocol, exercises: ExerciseLibrary) -> None:
@@ -25,6 +26,7 @@ def check_protocol(file: str, protocol: Protocol, exercises: ExerciseLibrary) ->
 def _problems(protocol: Protocol, exercises: ExerciseLibrary) -> Iterator[str]:
     yield from _twice("phase", (phase.id for phase in protocol.phases))
     yield from _forbidden_names(protocol, exercises)
+    yield from _unknown_articles(protocol)
     for phase in protocol.phases:
         unknown = [
             line.exercise_id for line in phase.exercises if line.exercise_id not in exercises.by_id
@@ -41,6 +43,13 @@ def _forbidden_names(protocol: Protocol, exercises: ExerciseLibrary) -> Iterator
             for exercise_id in precaution.forbids:
                 if exercise_id not in exercises.by_id:
                     yield f"{precaution.id} forbids the unknown exercise {exercise_id}"
+
+
+def _unknown_articles(protocol: Protocol) -> Iterator[str]:
+    named = (*protocol.education, *(id_ for phase in protocol.phases for id_ in phase.education))
+    for article_id in named:
+        if article_id not in load_articles().by_id:
+            yield f"education names the unknown article {article_id}"
 
 
 def _of_phase(protocol: Protocol, phase: Phase, exercises: ExerciseLibrary) -> Iterator[str]:

@@ -25,6 +25,7 @@ def test_the_articles_of_the_own_program_come_first(world: World) -> None:
     write_history(world.context, [STORY])
     text = patient.get(learn).text
     assert text.index("/learn/shoulder_pain") < text.index("More to read")
+    assert text.index("/learn/pain_during_exercise") < text.index("More to read")
     assert text.index("More to read") < text.index("/learn/low_back_pain")
     article = patient.get(f"{learn}/shoulder_pain").text
     assert "Rotator Cuff Tendinopathy" in article

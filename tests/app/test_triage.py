@@ -5,8 +5,9 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ from app.store import (
     SignInRow,
 )
 from app.triage import BadPanelFilter, PanelFilter, colleagues, hand_on, read_panel
-from app.watching import missed_days
+from app.watching import missed_days, watch_patient
 from rtm.alerts import AlertFacts
 from rtm.program import Program
 from rtm.protocols import draft_program, load_protocols
@@ -83,8 +84,14 @@ class Clinic:
 def clinic(make_world: Callable[..., World]) -> Clinic:
     made = make_world(worker=False)
     # Launched by the true clock, by which the EHR signs.
-    walk.launch_chart(made.places, ADA)
     terry, robin = launch(made, walk.THERAPIST), launch(made, COLLEAGUE)
+    world = with_program(made)
+    return Clinic(world, Person(world, terry), Person(world, robin))
+
+
+def with_program(made: World) -> World:
+    """At `LATER`; Terry Alvarez signed at `SIGNED`."""
+    walk.launch_chart(made.places, ADA)
     sign(
         at(made, SIGNED).context,
         made.tenant_id,
@@ -93,8 +100,7 @@ def clinic(make_world: Callable[..., World]) -> Clinic:
         draft=draft(),
         signing_key="once",
     )
-    world = at(made, LATER)
-    return Clinic(world, Person(world, terry), Person(world, robin))
+    return at(made, LATER)
 
 
 def at(world: World, now: datetime) -> World:
@@ -184,6 +190,24 @@ def write(world: World, sender: Writer, number: int, **about: str) -> None:
         text="May I?",
         **about,
     )
+
+
+def test_after_the_program_no_day_is_missed_but_a_message_still_waits(clinic: Clinic) -> None:
+    world = at(clinic.world, datetime.combine(draft().end, time(15), UTC) + timedelta(days=1))
+    write(world, Writer(ada(world)), 1, subject="Driving")
+    assert watched(at(world, world.context.now() + timedelta(hours=25))) == 1
+    assert the_alert(world).kind == "message_waiting"
+
+
+def test_workers_at_once_raise_one_alert_on_postgresql(
+    make_world: Callable[..., World], postgresql: str
+) -> None:
+    world = with_program(make_world(worker=False, database_url=postgresql))
+    with ThreadPoolExecutor(4) as pool:
+        raised = list(
+            pool.map(lambda _: watch_patient(world.context, world.tenant_id, ada(world)), range(4))
+        )
+    assert sorted(raised) == [0, 0, 0, 1]
 
 
 def test_a_health_system_switches_a_rule_off(clinic: Clinic) -> None:

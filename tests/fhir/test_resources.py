@@ -17,7 +17,7 @@ from fhir.observation import read_measures, session_bundle
 from fhir.parties import Parties
 from fhir.patient import MissingElement, read_diagnoses, read_patient
 from rtm.feedback import load_scales
-from rtm.program import Program
+from rtm.program import PrescribedExercise, Program
 from rtm.protocols import draft_program, load_protocols
 from rtm.safety import load_safety
 from rtm.session import Session
@@ -203,6 +203,25 @@ def test_an_exercise_taken_out_of_the_program_is_revoked() -> None:
     revoked = [e["resource"] for e in bundle["entry"] if e["resource"].get("status") == "revoked"]
     assert [r["code"]["coding"][0]["code"] for r in revoked] == [before.exercises[0].exercise_id]
     assert _read_back(as_stored(bundle)) == after
+
+
+def test_one_exercise_for_each_side_is_two_orders() -> None:
+    protocol = load_protocols()["knee_strengthening"]
+    right = draft_program(
+        protocol, protocol.phases[0], id="p", start=datetime(2026, 10, 1).date(), side="right"
+    )
+    line = next(line for line in right.exercises if line.side == "right")
+    left = PrescribedExercise(line.exercise_id, "left", line.dose)
+    both = Program(**{**right.__dict__, "version": 2, "exercises": (*right.exercises, left)})
+    bundle = prescription_bundle(both, PARTIES, NAMES, previous=right)
+    orders = [e["resource"] for e in bundle["entry"]]
+    ids = [o["identifier"][0]["value"] for o in orders if o["resourceType"] == "ServiceRequest"]
+    assert len(ids) == len(set(ids)) == len(both.exercises)
+    assert _read_back(as_stored(bundle)) == both
+    only_left = Program(**{**both.__dict__, "version": 3, "exercises": (left,)})
+    bundle = prescription_bundle(only_left, PARTIES, NAMES, previous=both)
+    revoked = [e["resource"] for e in bundle["entry"] if e["resource"].get("status") == "revoked"]
+    assert len(revoked) == len(right.exercises)
 
 
 def test_a_careplan_of_somebody_else_is_not_read_as_ours() -> None:

@@ -24,13 +24,20 @@ def words(article: Article, language: str) -> str:
     return " ".join(lines)
 
 
-def test_a_protocols_own_articles_come_first_and_one_for_all_follows() -> None:
+def test_what_a_protocol_names_comes_first_and_one_for_all_follows() -> None:
     for protocol in load_protocols():
-        first, others = load_articles().for_protocol(protocol.id)
-        own = [article for article in load_articles() if protocol.id in article.protocols]
-        assert list(first[: len(own)]) == own
-        assert first[-1].id == "pain_and_pacing"
+        first, others = load_articles().with_first(protocol.education)
+        assert [article.id for article in first] == [*protocol.education, "pain_and_pacing"]
         assert sorted(a.id for a in (*first, *others)) == [a.id for a in ARTICLES]
+
+
+def test_every_protocol_has_something_to_read_and_every_article_a_reader() -> None:
+    named: set[str] = set()
+    for protocol in load_protocols():
+        ids = {*protocol.education, *(id_ for phase in protocol.phases for id_ in phase.education)}
+        assert ids, protocol.id
+        named |= ids
+    assert named == {article.id for article in ARTICLES if not article.for_all}
 
 
 @pytest.mark.parametrize("article", ARTICLES, ids=lambda article: article.id)
@@ -50,7 +57,7 @@ def test_it_says_when_to_call_and_what_it_rests_on(article: Article) -> None:
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"protocols": ["gout"]}, "unknown protocol gout"),
+        ({"protocols": ["gout"]}, "protocols"),
         ({"sources": []}, "sources"),
         ({"id": "other"}, "holds the id 'other'"),
         ({"title": {"en": "Neck"}}, "es"),
