@@ -55,15 +55,22 @@ class SessionConflict(SessionRefused):
 
 @dataclass(frozen=True)
 class SessionReport:
-    """What the patient sends besides the recording."""
+    """What the patient sends besides the recording.
+
+    `line` names the line of the program that was done: its key, or the exercise's id alone.
+    """
 
     session_id: str
-    exercise_id: str
+    line: str
     started_at: datetime
     pain: Pain
     repetitions_reported: int | None = None
     duration_reported_s: float | None = None
     feedback: Feedback = NO_FEEDBACK
+
+    @property
+    def exercise_id(self) -> str:
+        return self.line.partition(".")[0]
 
 
 def accept_recording(
@@ -93,7 +100,7 @@ def accept_recording(
         )
     _check(context, report)
     with context.database.begin(tenant_id) as db:
-        program_row, line = _prescribed(db, patient_id, report.exercise_id)
+        program_row, line = _prescribed(db, patient_id, report.line)
         if db.get(SessionRow, report.session_id) is None:
             _hold(db, patient_id, report)
     stored = store_recording(context.settings.recordings_dir, tenant_id, suffix, stream)
@@ -119,10 +126,10 @@ def accept_manual_log(
     if not some or report.duration_reported_s is None:
         raise SessionRefused(_("Please tell us how many times you did it and for how long."))
     with context.database.begin(tenant_id) as db:
-        program_row, line = _prescribed(db, patient_id, report.exercise_id)
+        program_row, line = _prescribed(db, patient_id, report.line)
         earlier = db.get(SessionRow, report.session_id)
         if earlier is not None:
-            return _same_session(earlier, patient_id, report.exercise_id, None)
+            return _same_session(earlier, patient_id, line.exercise_id, None)
         _hold(db, patient_id, report)
         row = _row(context, patient_id, report, program_row, line, "manual")
         db.add(row)
@@ -190,7 +197,7 @@ def _check(context: Context, report: SessionReport) -> None:
     if not _SESSION_ID.fullmatch(report.session_id):
         raise SessionRefused(_("The session id must be a UUID in lower case."))
     if report.exercise_id not in load_library().by_id:
-        raise SessionRefused(_("There is no exercise called “%(name)s”.", name=report.exercise_id))
+        raise SessionRefused(_("There is no exercise called “%(name)s”.", name=report.line))
     reason = report.feedback.stopped_reason
     if reason is not None and load_safety().stop_reason(reason) is None:
         known = ", ".join(one.id for one in load_safety().stop_reasons)
@@ -213,9 +220,8 @@ def _hold(db: Session, patient_id: int, report: SessionReport) -> None:
         )
 
 
-def _prescribed(
-    db: Session, patient_id: int, exercise_id: str
-) -> tuple[ProgramRow, PrescribedExercise]:
+def _prescribed(db: Session, patient_id: int, name: str) -> tuple[ProgramRow, PrescribedExercise]:
+    """The newest line of that name. Raises SessionRefused."""
     if is_monitoring_stopped(db, patient_id):
         raise SessionNotWanted(STOPPED)
     rows = db.scalars(
@@ -225,11 +231,11 @@ def _prescribed(
     )
     for row in rows:
         for line in from_document(Program, row.document).exercises:
-            if line.exercise_id == exercise_id:
+            if line.is_named(name):
                 return row, line
-    name = load_library()[exercise_id].name[language()]
+    exercise = load_library()[name.partition(".")[0]].name[language()]
     raise SessionRefused(
-        _("%(exercise)s is not in your program. Please ask your care team.", exercise=name)
+        _("%(exercise)s is not in your program. Please ask your care team.", exercise=exercise)
     )
 
 

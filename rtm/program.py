@@ -63,6 +63,10 @@ class PrescribedExercise:
         """Tells this line from the program's others: one exercise may stand there for each side."""
         return self.exercise_id if self.side == "bilateral" else f"{self.exercise_id}.{self.side}"
 
+    def is_named(self, name: str) -> bool:
+        """Whether `name` is this line's key, or its exercise's id where no side is told."""
+        return name in (self.key, self.exercise_id)
+
 
 @dataclass(frozen=True)
 class Goal:

@@ -241,7 +241,7 @@ def _session(
     pain = round(story.pain_from + share * (story.pain_to - story.pain_from))
     report = SessionReport(
         session_id=str(_uuid(story.patient, started.isoformat())),
-        exercise_id=story.exercise,
+        line=story.exercise,
         started_at=started,
         pain=Pain(pain, max(0, pain - int(rng.integers(0, 2)))),
         repetitions_reported=20,

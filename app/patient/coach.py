@@ -24,7 +24,8 @@ def coach_page(
     return {
         "sessionId": session_id,
         "addresses": dict(addresses),
-        "exercise": coach_definition(line.exercise, language),
+        # The report of the session gives this id back.
+        "exercise": {**coach_definition(line.exercise, language), "id": line.name_in_url},
         "side": None if line.side == "bilateral" else line.side,
         "cameraView": line.exercise.camera_view,
         "dose": {

@@ -18,7 +18,7 @@ def guided_page(line: TodayLine, session_id: str, address: str) -> dict[str, Any
     return {
         "sessionId": session_id,
         "address": address,
-        "exerciseId": line.exercise.id,
+        "exerciseId": line.name_in_url,
         "dose": {
             "sets": dose.sets,
             "repetitions": dose.repetitions,

@@ -70,7 +70,7 @@ def _report(session_id: str, document: Any) -> SessionReport:
     try:
         return SessionReport(
             session_id=session_id,
-            exercise_id=str(document["exercise_id"]),
+            line=str(document["exercise_id"]),
             started_at=started_at(str(document["started_at"]), current_context().now()),
             pain=Pain(int(document["pain_before"]), int(document["pain_after"])),
             repetitions_reported=_within(document["repetitions"], 0, MOST_REPETITIONS),

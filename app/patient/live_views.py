@@ -104,7 +104,7 @@ def _report(session_id: str, document: Any) -> tuple[SessionReport, int]:
     try:
         return SessionReport(
             session_id=session_id,
-            exercise_id=str(document["exercise_id"]),
+            line=str(document["exercise_id"]),
             started_at=started_at(str(document["started_at"]), current_context().now()),
             pain=Pain(int(document["pain_before"]), int(document["pain_after"])),
             repetitions_reported=int(document["counted"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import date
 from typing import Any
@@ -29,9 +30,13 @@ from vision.coach import cues
 
 @dataclass(frozen=True)
 class TodayLine:
-    """One exercise of the program as the patient sees it."""
+    """One exercise of the program as the patient sees it.
+
+    `name_in_url` tells it from the other side of the same exercise, where there is one.
+    """
 
     exercise: Exercise
+    name_in_url: str
     side: Side
     name: str
     steps: tuple[str, ...]
@@ -65,8 +70,14 @@ class Today:
     def done_count(self) -> int:
         return sum(line.done for line in self.lines)
 
-    def line(self, exercise_id: str) -> TodayLine | None:
-        return next((x for x in self.program_lines if x.exercise.id == exercise_id), None)
+    def line(self, name: str) -> TodayLine | None:
+        """By the name in the URL, else the first of that exercise."""
+        lines = self.program_lines
+        exercise_id = name.partition(".")[0]
+        return next(
+            (line for line in lines if line.name_in_url == name),
+            next((line for line in lines if line.exercise.id == exercise_id), None),
+        )
 
 
 @dataclass(frozen=True)
@@ -81,6 +92,12 @@ class ResultPage:
     plot: dict[str, Any] | None
     parts: tuple[tuple[str, int | None], ...]
     cues: tuple[str, ...] = ()
+
+    @property
+    def line_name(self) -> str:
+        """Leads back to the same side of the exercise."""
+        side = self.row.side
+        return self.row.exercise_id + ("" if side == "bilateral" else f".{side}")
 
     @property
     def angle_name(self) -> str:
@@ -131,17 +148,21 @@ def read_today(context: Context, sign_in: SignIn) -> Today:
     zone = ZoneInfo(patient.time_zone)
     today = context.now().astimezone(zone).date()
     done = {
-        row.exercise_id
+        name
         for row in rows
         if row.started_at.astimezone(zone).date() == today and row.status != "refused"
+        for name in (row.exercise_id, f"{row.exercise_id}.{row.side}")
     }
     program = current[1] if current else None
     due = program.due_on(today) if program else ()
+    names = _names_in_urls(program)
     return Today(
         given_name=patient.demographics.get("given", ""),
         today=today,
-        lines=tuple(today_line(line, line.exercise_id in done) for line in due),
-        program_lines=tuple(today_line(x, x.exercise_id in done) for x in _all(program)),
+        lines=tuple(today_line(x, names[x.key] in done, names[x.key]) for x in due),
+        program_lines=tuple(
+            today_line(x, names[x.key] in done, names[x.key]) for x in _all(program)
+        ),
         recent=tuple(session_line(row, zone, language()) for row in rows[:8]),
     )
 
@@ -176,11 +197,21 @@ def _all(program: Program | None) -> tuple[PrescribedExercise, ...]:
     return program.exercises if program else ()
 
 
-def today_line(line: PrescribedExercise, done: bool) -> TodayLine:
+def _names_in_urls(program: Program | None) -> dict[str, str]:
+    """By the line's key: the exercise's id, and its side where the program has both."""
+    lines = _all(program)
+    count = Counter(line.exercise_id for line in lines)
+    return {
+        line.key: line.key if count[line.exercise_id] > 1 else line.exercise_id for line in lines
+    }
+
+
+def today_line(line: PrescribedExercise, done: bool, name_in_url: str = "") -> TodayLine:
     """A line of a program in the patient's words."""
     exercise = load_library()[line.exercise_id]
     return TodayLine(
         exercise=exercise,
+        name_in_url=name_in_url or line.key,
         side=line.side,
         name=exercise.name[language()],
         steps=exercise.steps[language()],

@@ -11,7 +11,7 @@ from app.safety import Standing, standing
 from app.sign_in import SignIn, current_context
 
 # Where the questions may lead on to.
-_PLACE = re.compile(r"/portal/exercises/[a-z][a-z0-9_]*(/live|/guided)?")
+_PLACE = re.compile(r"/portal/exercises/[a-z][a-z0-9_]*(\.left|\.right)?(/live|/guided)?")
 
 
 def patient_standing(sign_in: SignIn) -> Standing:

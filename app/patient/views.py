@@ -97,7 +97,7 @@ def send_session(exercise_id: str) -> ResponseReturnValue:
         return _refused(what_is_wrong(form))
     report = SessionReport(
         session_id=form.session_id.data,
-        exercise_id=exercise_id,
+        line=exercise_id,
         started_at=started_at(form.started_at.data, context.now()),
         pain=Pain(form.pain_before.data, form.pain_after.data),
         repetitions_reported=form.repetitions.data,

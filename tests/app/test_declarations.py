@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
@@ -280,7 +281,7 @@ def test_a_yes_that_the_care_team_records_afterwards_counts(quiet: World) -> Non
         quiet,
         chart,
         "/episode",
-        start=f"{quiet.context.now().date()}",
+        start=f"{quiet.context.now().astimezone(ZoneInfo('America/Chicago')).date()}",
         consent="y",
         setup_completed="y",
         other_monitoring="y",

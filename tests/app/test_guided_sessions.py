@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from uuid import uuid4
 
 import pytest
@@ -12,10 +13,12 @@ from sqlalchemy import select
 
 from app.demo import walk
 from app.demo.browser import Browser, DemoFailed
+from app.prescribing import sign
 from app.sessions import stored_session
-from app.store import AlertRow, OutboxRow, SessionRow
+from app.store import AlertRow, OutboxRow, ProgramRow, SessionRow, from_document
 from rtm.feedback import Feedback
-from tests.app.test_service import PATIENT, count, sign_program
+from rtm.program import Program
+from tests.app.test_service import PATIENT, count, say_safe, sign_program
 from tests.conftest import World
 
 
@@ -153,3 +156,35 @@ def test_a_stranger_is_asked_to_sign_in(quiet: World) -> None:
         f"{quiet.places.app}/portal/exercises/scapular_squeeze/guided", timeout=10
     )
     assert answer.status_code == 401
+
+
+def test_each_side_of_one_exercise_is_a_session_of_its_own(quiet: World) -> None:
+    with quiet.context.database.begin(quiet.tenant_id) as db:
+        row = db.scalars(select(ProgramRow)).one()
+        program = from_document(Program, row.document)
+        line = next(one for one in program.exercises if one.side == "right")
+        both = replace(program, exercises=(*program.exercises, replace(line, side="left")))
+        signed_by, patient_id = row.signed_by, row.patient_id
+    sign(
+        quiet.context,
+        quiet.tenant_id,
+        patient_id=patient_id,
+        practitioner_id=signed_by,
+        draft=both,
+        signing_key="both",
+    )
+    say_safe(quiet)
+    patient = walk.sign_in_patient(quiet.places, quiet.tenant_id, PATIENT)
+    today = f"{quiet.places.app}/portal/today"
+    left = f"/portal/exercises/{line.exercise_id}.left"
+    assert f'href="{left}"' in patient.get(today).text
+    page = page_of(patient, quiet, f"{line.exercise_id}.left")
+    assert told_by(page)["exerciseId"] == f"{line.exercise_id}.left"
+    sent = finish(patient, quiet, exercise_id=f"{line.exercise_id}.left")
+    assert sent.status_code == 202
+    with quiet.context.database.begin(quiet.tenant_id) as db:
+        assert [(s.exercise_id, s.side) for s in db.scalars(select(SessionRow))] == [
+            (line.exercise_id, "left")
+        ]
+    refused = finish(patient, quiet, exercise_id=f"{line.exercise_id}.both")
+    assert refused.status_code == 422

@@ -58,7 +58,7 @@ def with_sessions(make_world: Callable[..., World], profile: str, sessions: int 
     for number in range(sessions):
         report = SessionReport(
             session_id=str(uuid4()),
-            exercise_id="shoulder_abduction",
+            line="shoulder_abduction",
             started_at=world.context.now() - timedelta(hours=number + 1),
             pain=Pain(3, 2),
             repetitions_reported=10,

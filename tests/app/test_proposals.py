@@ -125,7 +125,7 @@ def hurt(office: Office) -> None:
             1,
             SessionReport(
                 session_id=str(uuid4()),
-                exercise_id="shoulder_flexion",
+                line="shoulder_flexion",
                 started_at=END - timedelta(days=days),
                 pain=Pain(3, 6),
                 repetitions_reported=10,

@@ -233,7 +233,7 @@ def do_all_exercises(context: Context, world: World) -> None:
     for line in current[1].exercises:
         report = SessionReport(
             session_id=str(uuid4()),
-            exercise_id=line.exercise_id,
+            line=line.exercise_id,
             started_at=context.now(),
             pain=Pain(3, 3),
             repetitions_reported=10,

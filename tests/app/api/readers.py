@@ -263,7 +263,7 @@ def measured_session(world: World, patient: str, started: datetime) -> str:
 def _report(started: datetime) -> SessionReport:
     return SessionReport(
         session_id=str(uuid4()),
-        exercise_id="shoulder_abduction",
+        line="shoulder_abduction",
         started_at=started,
         pain=Pain(5, 4),
         repetitions_reported=20,

@@ -60,6 +60,8 @@ class GuidedPage {
     this.on("send", () => void this.send());
     // A phone that slept wakes with the time that has passed.
     document.addEventListener("visibilitychange", () => this.tick());
+    // Until here a press would have been lost.
+    this.find<HTMLButtonElement>('[data-action="start"]').disabled = false;
   }
 
   private start(): void {

@@ -75,6 +75,8 @@ class LivePage {
     this.on("stop", () => void this.stop());
     this.on("send", () => void this.send());
     document.addEventListener("visibilitychange", () => this.lookAway());
+    // Until here a press would have been lost.
+    this.find<HTMLButtonElement>('[data-action="start"]').disabled = false;
   }
 
   /** With `over`, the coach is taken from the tab that has it. */
