@@ -26,6 +26,7 @@ from app.clinician.panel_views import panel
 from app.clinician.portal_views import chart_portal
 from app.clinician.program_views import programs
 from app.clinician.proposal_views import chart_proposals
+from app.clinician.replay_views import chart_replay
 from app.clinician.time_views import chart_time
 from app.clinician.views import clinician
 from app.config import Settings
@@ -97,6 +98,7 @@ def create_app(settings: Settings | None = None, context: Context | None = None)
         panel,
         chart_messages,
         chart_proposals,
+        chart_replay,
         portal,
         language_portal,
         join_portal,

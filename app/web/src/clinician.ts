@@ -1,8 +1,10 @@
 import "./styles.css";
+import { drawAnglePlot } from "./angle_plot";
 import { startBuilder } from "./builder";
 import { startChartTimer } from "./chart_timer";
 import { watchConfirmForm } from "./confirm_time";
 import { submitOnce } from "./form_once";
+import { startReplay } from "./replay";
 import { drawTrendPlot } from "./trend_plot";
 import { offerStorageAccess } from "./way_out";
 
@@ -13,6 +15,11 @@ if (confirmForm) watchConfirmForm(confirmForm);
 for (const figure of document.querySelectorAll<HTMLElement>("[data-trend-plot]")) {
   drawTrendPlot(figure);
 }
+for (const figure of document.querySelectorAll<HTMLElement>("[data-angle-plot]")) {
+  drawAnglePlot(figure);
+}
+const replay = document.querySelector<HTMLElement>("[data-replay]");
+if (replay) void startReplay(replay);
 const builder = document.querySelector<HTMLFormElement>("form[data-builder]");
 if (builder) startBuilder(builder);
 submitOnce();
