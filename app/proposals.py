@@ -41,6 +41,7 @@ from rtm.program import PrescribedExercise, Program
 from rtm.progression import Proposal, propose
 from rtm.progression_evidence import Course, OutcomeChange, RedFlag
 from rtm.protocols import Protocol, draft_program, with_variants
+from rtm.range_limit import carried_limit
 from rtm.readings import Reading, adherence_reading, range_reading, session_readings
 
 Decided = Literal["accepted", "edited", "declined"]
@@ -266,4 +267,11 @@ def _changed(line: PrescribedExercise, to: dict[str, str], program: Program) -> 
         return line
     both = load_library()[new_id].laterality == "bilateral"
     one = line.side if line.side != "bilateral" else _side(program)
-    return replace(line, exercise_id=new_id, side="bilateral" if both else one)
+    return replace(
+        line,
+        exercise_id=new_id,
+        side="bilateral" if both else one,
+        limit_deg=carried_limit(
+            load_library()[line.exercise_id], load_library()[new_id], line.limit_deg
+        ),
+    )

@@ -221,6 +221,8 @@ def dose_text(line: PrescribedExercise) -> str:
         words += f", hold {dose.hold_s:g} s"
     if dose.times_per_day > 1:
         words += f", {dose.times_per_day} times a day"
+    if line.limit_deg is not None:
+        words += f", no further than {line.limit_deg:g}°"
     return f"{words}, {len(dose.weekdays)} days a week, {line.side}"
 
 

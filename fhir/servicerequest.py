@@ -27,7 +27,7 @@ def service_request(
     resource: Resource = {
         "resourceType": "ServiceRequest",
         "meta": codes.profile("exercise-order"),
-        "extension": [dose_extension(line.dose)],
+        "extension": [dose_extension(line.dose), *_limit_extension(line)],
         "identifier": [identifier(codes.PROGRAM_LINE_ID, f"{program.id}.{line.key}")],
         "status": status,
         "intent": "order",
@@ -54,7 +54,20 @@ def read_service_request(resource: Mapping[str, Any]) -> PrescribedExercise:
         side=cast(Side, side),
         dose=read_dose(resource["extension"], resource["occurrenceTiming"]["repeat"]),
         note=resource.get("patientInstruction", ""),
+        limit_deg=_read_limit(resource["extension"]),
     )
+
+
+def _limit_extension(line: PrescribedExercise) -> list[Resource]:
+    if line.limit_deg is None:
+        return []
+    return [{"url": codes.RANGE_LIMIT_EXTENSION, "valueDecimal": line.limit_deg}]
+
+
+def _read_limit(extensions: Iterable[Mapping[str, Any]]) -> float | None:
+    found = (e["valueDecimal"] for e in extensions if e["url"] == codes.RANGE_LIMIT_EXTENSION)
+    limit_deg = next(found, None)
+    return None if limit_deg is None else float(limit_deg)
 
 
 def read_dose(extensions: Iterable[Mapping[str, Any]], timing_repeat: Mapping[str, Any]) -> Dose:

@@ -51,12 +51,17 @@ class Dose:
 
 @dataclass(frozen=True)
 class PrescribedExercise:
-    """One line of a program. `note` is the clinician's own instruction to the patient."""
+    """One line of a program. `note` is the clinician's own instruction to the patient.
+
+    `limit_deg` is the farthest that the patient may go, in the exercise's own angle
+    (`rtm.range_limit`); None where the exercise's target is right.
+    """
 
     exercise_id: str
     side: Side
     dose: Dose
     note: str = ""
+    limit_deg: float | None = None
 
     @property
     def key(self) -> str:

@@ -66,6 +66,8 @@ def dose_in_words(line: PrescribedExercise) -> str:
         parts.append(f"hold {dose.hold_s:g} s")
     if dose.times_per_day > 1:
         parts.append(f"{dose.times_per_day} times a day")
+    if line.limit_deg is not None:
+        parts.append(f"no further than {line.limit_deg:g}°")
     return ", ".join([*parts, line.side, days_in_words(dose)])
 
 
@@ -85,6 +87,9 @@ def _line_changes(old: PrescribedExercise, new: PrescribedExercise) -> list[Prog
         for field in fields(Dose)
         if (said := _word(new.dose, field.name)) != _word(old.dose, field.name)
     ]
+    if old.limit_deg != new.limit_deg:
+        limits = [None if one.limit_deg is None else f"{one.limit_deg:g}°" for one in (old, new)]
+        changes.append(ProgramChange("changed", new.exercise_id, "limit", *limits))
     if old.note != new.note:
         changes.append(
             ProgramChange("changed", new.exercise_id, "note", old.note or None, new.note or None)

@@ -119,6 +119,7 @@ def line_data(line: PrescribedExercise) -> dict[str, Any]:
         "rest_s": round(dose.rest_s),
         "times_per_day": dose.times_per_day,
         "weekdays": weekdays_text(dose.weekdays),
+        "limit_deg": "" if line.limit_deg is None else round(line.limit_deg),
         "note": line.note,
     }
 
@@ -138,6 +139,7 @@ def program_of(draft: Program, form: ProgramForm) -> Program:
                 weekdays=frozenset(entry.weekdays.data.split(",")),
             ),
             entry.note.data or "",
+            None if entry.limit_deg.data is None else float(entry.limit_deg.data),
         )
         for entry in form.lines.entries
         if entry.include.data

@@ -16,12 +16,13 @@ from wtforms import (
     SelectField,
     StringField,
 )
-from wtforms.validators import InputRequired, Length, NumberRange, ValidationError
+from wtforms.validators import InputRequired, Length, NumberRange, Optional, ValidationError
 
 from app.clinician.forms import choices
 from rtm.exercises import Exercise, load_library
 from rtm.program import EVERY_DAY, WEEKDAYS, Dose
 from rtm.program_changes import days_in_words
+from rtm.range_limit import problem_of_limit
 
 WEEKDAY_CHOICES = {
     ",".join(WEEKDAYS): "Every day",
@@ -77,6 +78,7 @@ class LineForm(Form):  # type: ignore[misc]
     rest_s = IntegerField("Rest (s)", validators=[InputRequired(), NumberRange(0, 600)])
     times_per_day = IntegerField("Times a day", validators=[InputRequired(), NumberRange(1, 6)])
     weekdays = WeekdaysField("Days")
+    limit_deg = IntegerField("Limit (°)", validators=[Optional(), NumberRange(-90, 180)])
     note = StringField("Note to the patient", validators=[Length(max=200)])
 
     @property
@@ -86,6 +88,13 @@ class LineForm(Form):  # type: ignore[misc]
     def validate_exercise_id(self, field: Any) -> None:
         if self.exercise is None:
             raise ValidationError(f"There is no exercise called {field.data!r}.")
+
+    def validate_limit_deg(self, field: Any) -> None:
+        problem = None
+        if self.exercise is not None and field.data is not None:
+            problem = problem_of_limit(self.exercise, field.data)
+        if problem is not None:
+            raise ValidationError(problem)
 
     def validate_side(self, field: Any) -> None:
         exercise = self.exercise

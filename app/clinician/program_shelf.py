@@ -90,5 +90,5 @@ def turn_favourite(db: Session, practitioner_id: int, exercise_id: str) -> None:
 
 
 def _without_notes(program: Program) -> Program:
-    lines = tuple(replace(line, note="") for line in program.exercises)
+    lines = tuple(replace(line, note="", limit_deg=None) for line in program.exercises)
     return replace(program, exercises=lines)

@@ -7,9 +7,9 @@ from typing import Any
 import structlog
 
 from app.context import Context
+from app.prescribing import prescribed_exercise
 from app.sessions import conclude
 from app.store import SessionRow
-from rtm.exercises import load_library
 from vision.errors import RecordingProblem
 from vision.score import Scored, score_file
 
@@ -26,11 +26,12 @@ def score_session(context: Context, tenant_id: str, session_id: str) -> int | No
     """
     with context.database.begin(tenant_id) as db:
         row = db.get_one(SessionRow, session_id)
+        exercise = prescribed_exercise(db, row)
     if row.status != "received" or row.recording is None:
         return None
     path = context.settings.recordings_dir / row.recording
     try:
-        scored = score_file(path, load_library()[row.exercise_id], row.side)  # type: ignore[arg-type]  # written from a Side
+        scored = score_file(path, exercise, row.side)  # type: ignore[arg-type]  # written from a Side
     except RecordingProblem as problem:
         log.info("session_refused", session=session_id, reason=type(problem).__name__)
         _refuse(context, tenant_id, session_id, str(problem))

@@ -36,6 +36,8 @@ def dose_in_plain_words(line: PrescribedExercise) -> str:
             )
     if dose.times_per_day > 1:
         parts.append(ngettext("%(num)s time a day", "%(num)s times a day", dose.times_per_day))
+    if line.limit_deg is not None:
+        parts.append(_("no further than %(deg)s°", deg=format_decimal(line.limit_deg)))
     return ", ".join([*parts, str(SIDES[line.side])])
 
 

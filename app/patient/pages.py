@@ -24,6 +24,7 @@ from app.store import PatientRow, SessionRow
 from rtm.exercises import Exercise, Side, load_library
 from rtm.exercises.drawing import draw
 from rtm.program import Dose, PrescribedExercise, Program
+from rtm.range_limit import within_limit
 from rtm.session import ExerciseResult, Session
 from vision.coach import cues
 
@@ -208,7 +209,7 @@ def _names_in_urls(program: Program | None) -> dict[str, str]:
 
 def today_line(line: PrescribedExercise, done: bool, name_in_url: str = "") -> TodayLine:
     """A line of a program in the patient's words."""
-    exercise = load_library()[line.exercise_id]
+    exercise = within_limit(load_library()[line.exercise_id], line.limit_deg)
     return TodayLine(
         exercise=exercise,
         name_in_url=name_in_url or line.key,

@@ -6,6 +6,7 @@ The person is invented. Resources of a transaction stand here as a server would 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -125,9 +126,11 @@ def _people() -> list[Resource]:
 
 def _program() -> Program:
     protocol = load_protocols()["shoulder_pain"]
-    return draft_program(
+    draft = draft_program(
         protocol, protocol.phases[0], id="b1f0c7e2-example", start=START, side="left"
     )
+    first, *others = draft.exercises
+    return replace(draft, exercises=(replace(first, limit_deg=90.0), *others))
 
 
 def _prescription() -> Resource:

@@ -127,6 +127,13 @@ def extensions() -> list[Resource]:
             ],
         ),
         _simple_extension(
+            "range-limit",
+            "Limit to an exercise's range",
+            "The farthest that the patient may go, in degrees of the exercise's own angle.",
+            ["ServiceRequest"],
+            "decimal",
+        ),
+        _simple_extension(
             "red-flag",
             "Red flag of a protocol",
             "A sign on which the exercises stop and somebody is called.",

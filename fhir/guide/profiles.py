@@ -43,7 +43,9 @@ def profiles() -> list[Resource]:
             "ServiceRequest",
             "One exercise of a program, with its dose, side and days.",
             [
-                *own_extension("ServiceRequest", "exercise-dose", 1, "1"),
+                *extension_slicing("ServiceRequest", 1),
+                extension_slice("ServiceRequest", "exercise-dose", 1, "1"),
+                extension_slice("ServiceRequest", "range-limit", 0, "1"),
                 element("ServiceRequest.identifier", least=1),
                 element("ServiceRequest.intent", fixed=("Code", "order")),
                 element("ServiceRequest.code", least=1, bound="exercise"),

@@ -8,6 +8,7 @@ from typing import Literal
 from rtm.exercises import Side, load_library
 from rtm.program import Goal, PrescribedExercise, Program
 from rtm.protocols.definition import Phase, Protocol
+from rtm.range_limit import limit_of
 
 
 def draft_program(
@@ -30,6 +31,7 @@ def draft_program(
             side="bilateral" if library[line.exercise_id].laterality == "bilateral" else side,
             dose=line.dose,
             note=line.note[language] if line.note else "",
+            limit_deg=limit_of(library[line.exercise_id], line.limits),
         )
         for line in phase.exercises
     ]

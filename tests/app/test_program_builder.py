@@ -246,11 +246,23 @@ def test_the_versions_tell_who_signed_what_and_what_changed(world: World) -> Non
     browser = sign_program(world)
     page = browser.get(f"{world.places.app}/chart/prescribe/current")
     assert order(page)[0] == "shoulder_flexion"
-    browser.submit(page, {"lines-0-sets": "1", "lines-1-note": "Slowly."})
+    changes = {"lines-0-sets": "1", "lines-0-limit_deg": "90", "lines-1-note": "Slowly."}
+    browser.submit(page, changes)
     told = words(browser.get(f"{world.places.app}/chart/program/versions"))
     name = load_library()["shoulder_flexion"].name["en"]
     assert f"{name}: sets 3 → 1" in told
+    assert f"{name}: limit none → 90°" in told
+    assert program_of(world).exercises[0].limit_deg == 90
     assert "note to the patient none → Slowly." in told
     assert "The first version." in told
     assert told.index("Version 2") < told.index("Version 1")
     assert "Signed by Terry Alvarez" in told
+
+
+def test_a_limit_that_leaves_nothing_to_do_is_refused_at_its_line(world: World) -> None:
+    browser, page = open_program(world)
+    with pytest.raises(DemoFailed, match=r"422.*Limit \(°\): It begins at 10°"):
+        browser.submit(page, {"lines-0-limit_deg": "5"})
+    assert count(world, ProgramRow) == 0
+    shown = browser.submit(page, {"lines-0-limit_deg": "90", "do": "look"})
+    assert "no further than 90°" in words(shown)

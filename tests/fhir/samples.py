@@ -60,6 +60,7 @@ def programs(draw: st.DrawFn) -> Program:
                 draw(st.sampled_from(["left", "right", "bilateral"])),
                 draw(doses),
                 draw(st.one_of(st.just(""), text)),
+                draw(st.none() | st.integers(-90, 180).map(float)),
             )
             for exercise_id in exercises
         ),
