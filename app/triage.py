@@ -8,7 +8,18 @@ from math import ceil
 from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    case,
+    exists,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+)
 from sqlalchemy.orm import Session, aliased
 
 from app.context import Context
@@ -132,11 +143,16 @@ def read_panel(db: Session, practitioner_id: int, wanted: PanelFilter, now: date
             patient,
             None if snooze is None else snooze.until,
             name,
-            next((step.note for step in (snooze, handed) if step is not None and step.note), None),
+            _newest_note(snooze, handed),
         )
         for alert, patient, snooze, handed, name in db.execute(query)
     )
     return Panel(lines, matches, max(1, ceil(matches / PAGE_SIZE)), counts)
+
+
+def _newest_note(*steps: AlertStepRow | None) -> str | None:
+    made = sorted((step for step in steps if step is not None), key=lambda step: step.id)
+    return made[-1].note if made else None
 
 
 def waiting_count(db: Session, practitioner_id: int, now: datetime) -> int:
@@ -237,9 +253,10 @@ def is_of(practitioner_id: int) -> ColumnElement[bool]:
 
 
 def _is_shown(shown: Shown, now: datetime) -> ColumnElement[bool]:
-    if shown == "snoozed":
-        return _SNOOZE.until > now
-    return or_(_SNOOZE.id.is_(None), _SNOOZE.until <= now)
+    """What one clinician put off is not put off for whom it is handed to afterwards."""
+    own = or_(_HANDED.id.is_(None), _SNOOZE.id > _HANDED.id)
+    snoozed = func.coalesce(and_(_SNOOZE.until > now, own), false())
+    return snoozed if shown == "snoozed" else not_(snoozed)
 
 
 def _with_steps(query: Select, practitioner_id: int) -> Select:  # type: ignore[type-arg]

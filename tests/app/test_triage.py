@@ -288,11 +288,13 @@ def test_an_alert_that_is_handed_on_is_the_colleagues(missed: Clinic) -> None:
     me = terry_id(missed.world)
     with missed.world.context.database.begin(missed.world.tenant_id) as db:
         ((robin, name),) = colleagues(db, me)
+    missed.terry.does("snooze", until="2026-11-09", note="On holiday")
     assert f"Handed on to {name}." in missed.terry.does("hand-on", to=str(robin), note="Away.").text
     assert "Nothing waits for you." in missed.terry.sees()
     shown = missed.robin.sees()
     for words in ("Ada Okafor", "Handed on by", "Away."):
         assert words in shown
+    assert "On holiday" not in shown
     assert "not on your panel any more" in missed.terry.does("acknowledge").text
 
 
