@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rtm.exercises import Exercise, PrimaryAngle
-from rtm.protocols.definition import MovementRule
+
+if TYPE_CHECKING:  # the protocols' drafts need this module
+    from rtm.protocols.definition import MovementRule
 
 
 def within_limit(exercise: Exercise, limit_deg: float | None) -> Exercise:
