@@ -11,7 +11,13 @@ from statistics import median
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, aliased
 
-from app.store import AlertAcknowledgementRow, AlertRow, AlertStepRow, PractitionerRow
+from app.store import (
+    AlertAcknowledgementRow,
+    AlertRow,
+    AlertStepRow,
+    PractitionerRow,
+    newest_alert_step,
+)
 
 LOAD_HEADER = ("clinician", "raised", "open", "acknowledged", "median_hours_to_acknowledge")
 
@@ -39,12 +45,6 @@ class Load:
 def read_loads(db: Session, now: datetime, days: int) -> Sequence[Load]:
     """Each clinician's load of alerts raised in the last `days`, the heaviest first."""
     handed = aliased(AlertStepRow)
-    newest = (
-        select(func.max(AlertStepRow.id))
-        .where(AlertStepRow.alert_id == AlertRow.id, AlertStepRow.step == "handed_on")
-        .correlate(AlertRow)
-        .scalar_subquery()
-    )
     whose = func.coalesce(handed.to_practitioner_id, AlertRow.practitioner_id)
     found = db.execute(
         select(
@@ -54,7 +54,7 @@ def read_loads(db: Session, now: datetime, days: int) -> Sequence[Load]:
             AlertAcknowledgementRow.acknowledged_at,
         )
         .select_from(AlertRow)
-        .outerjoin(handed, handed.id == newest)
+        .outerjoin(handed, handed.id == newest_alert_step("handed_on"))
         .join(PractitionerRow, PractitionerRow.id == whose)
         .outerjoin(AlertAcknowledgementRow, AlertAcknowledgementRow.alert_id == AlertRow.id)
         .where(AlertRow.raised_at > now - timedelta(days=days))

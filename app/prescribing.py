@@ -15,7 +15,7 @@ from app.context import Context
 from app.outbox import enqueue
 from app.store import OutboxRow, ProgramRow, SessionRow, from_document, to_document
 from rtm.exercises import Exercise, load_library
-from rtm.program import Program
+from rtm.program import Program, line_key
 from rtm.range_limit import within_limit
 
 
@@ -33,8 +33,8 @@ def current_program(db: Session, patient_id: int) -> tuple[ProgramRow, Program] 
 def prescribed_exercise(db: Session, row: SessionRow) -> Exercise:
     """The exercise of a session, within the limit that its line of the program sets."""
     program = from_document(Program, db.get_one(ProgramRow, row.program_row_id).document)
-    lines = (line for line in program.exercises if line.exercise_id == row.exercise_id)
-    limit_deg = next((line.limit_deg for line in lines if line.side == row.side), None)
+    key = line_key(row.exercise_id, row.side)
+    limit_deg = next((line.limit_deg for line in program.exercises if line.key == key), None)
     return within_limit(load_library()[row.exercise_id], limit_deg)
 
 

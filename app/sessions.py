@@ -25,7 +25,7 @@ from app.safety import watch_session
 from app.store import PatientRow, ProgramRow, SessionRow, from_document, to_document
 from rtm.exercises import load_library
 from rtm.feedback import NO_FEEDBACK, Feedback
-from rtm.program import PrescribedExercise, Program
+from rtm.program import PrescribedExercise, Program, exercise_of
 from rtm.safety import load_safety
 from rtm.session import ExerciseResult, Pain
 from rtm.session import Session as ExerciseSession
@@ -70,7 +70,7 @@ class SessionReport:
 
     @property
     def exercise_id(self) -> str:
-        return self.line.partition(".")[0]
+        return exercise_of(self.line)
 
 
 def accept_recording(
@@ -233,7 +233,7 @@ def _prescribed(db: Session, patient_id: int, name: str) -> tuple[ProgramRow, Pr
         for line in from_document(Program, row.document).exercises:
             if line.is_named(name):
                 return row, line
-    exercise = load_library()[name.partition(".")[0]].name[language()]
+    exercise = load_library()[exercise_of(name)].name[language()]
     raise SessionRefused(
         _("%(exercise)s is not in your program. Please ask your care team.", exercise=exercise)
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from math import ceil
 from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
@@ -32,6 +32,7 @@ from app.store import (
     SignInRow,
     Tenant,
     from_document,
+    newest_alert_step,
 )
 from rtm.alerts import AlertFacts, AlertKind, load_alert_kinds
 
@@ -117,7 +118,7 @@ _SNOOZE, _HANDED = aliased(AlertStepRow), aliased(AlertStepRow)
 
 def read_panel(db: Session, practitioner_id: int, wanted: PanelFilter, now: datetime) -> Panel:
     """The alerts of that clinician which nobody has acknowledged; a page past the end is empty."""
-    shown = and_(is_of(practitioner_id), _is_shown(wanted.shown, now))
+    shown = and_(_is_of(practitioner_id), _is_shown(wanted.shown, now))
     by_kind = _with_steps(select(AlertRow.kind, func.count(AlertRow.id)), practitioner_id)
     grouped = db.execute(by_kind.where(shown).group_by(AlertRow.kind))
     counts = {row[0]: row[1] for row in grouped}
@@ -158,7 +159,7 @@ def _newest_note(*steps: AlertStepRow | None) -> str | None:
 def waiting_count(db: Session, practitioner_id: int, now: datetime) -> int:
     """How many alerts wait for that clinician now."""
     query = _with_steps(select(func.count(AlertRow.id)), practitioner_id)
-    return db.scalar(query.where(is_of(practitioner_id), _is_shown("now", now))) or 0
+    return db.scalar(query.where(_is_of(practitioner_id), _is_shown("now", now))) or 0
 
 
 def snooze(
@@ -237,19 +238,14 @@ def colleagues(db: Session, practitioner_id: int) -> list[tuple[int, str]]:
 def tomorrow(context: Context, db: Session) -> date:
     """The practice's, for a form to begin with."""
     tenant = db.get_one(Tenant, db.info["tenant_id"])
-    return date.fromordinal(tenant.local(context.now()).date().toordinal() + 1)
+    return tenant.local(context.now()).date() + timedelta(days=1)
 
 
-def is_of(practitioner_id: int) -> ColumnElement[bool]:
+def _is_of(practitioner_id: int) -> ColumnElement[bool]:
     """That an alert, read with its steps, is open and that clinician's."""
     acknowledged = exists().where(AlertAcknowledgementRow.alert_id == AlertRow.id)
-    return and_(
-        or_(
-            _HANDED.to_practitioner_id == practitioner_id,
-            and_(_HANDED.id.is_(None), AlertRow.practitioner_id == practitioner_id),
-        ),
-        ~acknowledged,
-    )
+    whose = func.coalesce(_HANDED.to_practitioner_id, AlertRow.practitioner_id)
+    return and_(whose == practitioner_id, ~acknowledged)
 
 
 def _is_shown(shown: Shown, now: datetime) -> ColumnElement[bool]:
@@ -262,13 +258,7 @@ def _is_shown(shown: Shown, now: datetime) -> ColumnElement[bool]:
 def _with_steps(query: Select, practitioner_id: int) -> Select:  # type: ignore[type-arg]
     """Joins the newest step of each sort to the alerts that ever were that clinician's."""
     for step, name in ((_SNOOZE, "snoozed"), (_HANDED, "handed_on")):
-        newest = (
-            select(func.max(AlertStepRow.id))
-            .where(AlertStepRow.alert_id == AlertRow.id, AlertStepRow.step == name)
-            .correlate(AlertRow)
-            .scalar_subquery()
-        )
-        query = query.outerjoin_from(AlertRow, step, step.id == newest)
+        query = query.outerjoin_from(AlertRow, step, step.id == newest_alert_step(name))
     handed = select(AlertStepRow.alert_id).where(AlertStepRow.to_practitioner_id == practitioner_id)
     return query.where(or_(AlertRow.practitioner_id == practitioner_id, AlertRow.id.in_(handed)))
 
@@ -287,7 +277,7 @@ def _on_panel(db: Session, practitioner_id: int, alert_id: int) -> tuple[AlertRo
     query = _with_steps(select(AlertRow, PatientRow), practitioner_id).join_from(
         AlertRow, PatientRow, PatientRow.id == AlertRow.patient_id
     )
-    found = db.execute(query.where(AlertRow.id == alert_id, is_of(practitioner_id))).one_or_none()
+    found = db.execute(query.where(AlertRow.id == alert_id, _is_of(practitioner_id))).one_or_none()
     if found is None:
         raise NotOnPanel("This alert is not on your panel any more.")
     return found[0], found[1]

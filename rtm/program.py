@@ -49,6 +49,16 @@ class Dose:
             raise InvalidDose("weekdays must name at least one of " + ", ".join(WEEKDAYS))
 
 
+def line_key(exercise_id: str, side: str) -> str:
+    """The key of a program's line; for an exercise of both sides at once, its id."""
+    return exercise_id if side == "bilateral" else f"{exercise_id}.{side}"
+
+
+def exercise_of(key: str) -> str:
+    """The exercise of a line with that key."""
+    return key.partition(".")[0]
+
+
 @dataclass(frozen=True)
 class PrescribedExercise:
     """One line of a program. `note` is the clinician's own instruction to the patient.
@@ -66,7 +76,7 @@ class PrescribedExercise:
     @property
     def key(self) -> str:
         """Tells this line from the program's others: one exercise may stand there for each side."""
-        return self.exercise_id if self.side == "bilateral" else f"{self.exercise_id}.{self.side}"
+        return line_key(self.exercise_id, self.side)
 
     def is_named(self, name: str) -> bool:
         """Whether `name` is this line's key, or its exercise's id where no side is told."""

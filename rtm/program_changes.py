@@ -77,8 +77,8 @@ def days_in_words(dose: Dose) -> str:
     return " ".join(day for day in WEEKDAYS if day in dose.weekdays)
 
 
-def _by_key(program: Program) -> dict[tuple[str, str], PrescribedExercise]:
-    return {(line.exercise_id, line.side): line for line in program.exercises}
+def _by_key(program: Program) -> dict[str, PrescribedExercise]:
+    return {line.key: line for line in program.exercises}
 
 
 def _line_changes(old: PrescribedExercise, new: PrescribedExercise) -> list[ProgramChange]:

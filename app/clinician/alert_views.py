@@ -12,7 +12,7 @@ from app.clinician.chart_request import (
     patient_of,
     practitioner_of,
 )
-from app.clinician.forms import AlertForm, back_with_errors
+from app.clinician.forms import AlertForm, back_with_errors, text_of
 from app.sign_in import current_context, requires
 from rtm.alerts import AlertKind
 
@@ -34,7 +34,7 @@ def acknowledge_alert(alert_id: int) -> Response:
             patient_of(sign_in),
             alert_id,
             practitioner_id=practitioner_of(sign_in),
-            note=(form.note.data or "").strip() or None,
+            note=text_of(form.note),
         )
     except AlertUnknown:
         abort(404, "This patient has no such alert.")

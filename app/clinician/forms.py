@@ -151,6 +151,11 @@ class CorrectTalkForm(FlaskForm):  # type: ignore[misc]
     )
 
 
+def text_of(field: Any) -> str | None:
+    """What was typed, if anything but spaces."""
+    return (field.data or "").strip() or None
+
+
 def back_with_errors(form: Any, to: str = "clinician.chart") -> Response:
     """To the chart, or another page, which says what was wrong."""
     for field, errors in form.errors.items():

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 from app.alerts import acknowledge
 from app.clinician.alert_views import tell_acknowledged
 from app.clinician.chart_request import clinician_sign_in, practitioner_of
-from app.clinician.forms import AlertForm, HandOnForm, SnoozeForm, back_with_errors
+from app.clinician.forms import AlertForm, HandOnForm, SnoozeForm, back_with_errors, text_of
 from app.sign_in import begin_sign_in, current_context, end_earlier_sign_in, requires
 from app.store import SignInRow
 from app.triage import (
@@ -77,7 +77,7 @@ def acknowledge_alert(alert_id: int) -> Response:
         patient_id,
         alert_id,
         practitioner_id=practitioner_of(sign_in),
-        note=_text(form.note),
+        note=text_of(form.note),
     )
     tell_acknowledged(kind)
     return redirect(url_for("panel.panel"))
@@ -97,7 +97,7 @@ def snooze_alert(alert_id: int) -> Response:
             practitioner_of(sign_in),
             alert_id,
             until=form.until.data,
-            note=_text(form.note),
+            note=text_of(form.note),
         )
     except (NotOnPanel, CannotWait) as error:
         return _back(error)
@@ -122,7 +122,7 @@ def hand_on_alert(alert_id: int) -> Response:
             me,
             alert_id,
             to_practitioner_id=form.to.data,
-            note=_text(form.note),
+            note=text_of(form.note),
         )
     except (NotOnPanel, NobodyToTake) as error:
         return _back(error)
@@ -180,7 +180,3 @@ def _wanted() -> PanelFilter:
 def _back(error: Exception) -> Response:
     flash(str(error), "warn")
     return redirect(url_for("panel.panel"))
-
-
-def _text(field: Any) -> str | None:
-    return (field.data or "").strip() or None

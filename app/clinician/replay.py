@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -22,7 +20,6 @@ from vision.errors import RecordingProblem
 from vision.kinematics import VISIBLE
 from vision.landmarks import LandmarkSeries
 from vision.recordings import read_recording
-from vision.series_files import SERIES_SUFFIXES
 
 # MediaPipe's indices of shoulders to wrists and hips to feet: what the figure is drawn of.
 _DRAWN = (11, 12, 13, 14, 15, 16, 23, 24, 25, 26, 27, 28, 31, 32)
@@ -56,7 +53,6 @@ class Replay:
     """A session on the patient's own day; `plot` as `app.jobs.score.plot_document` makes it."""
 
     line: SessionLine
-    day: date
     plot: dict[str, Any] | None
     angle_name: str
     repetitions: tuple[RepetitionLine, ...]
@@ -72,11 +68,10 @@ def read_replay(db: Session, patient_id: int, session_id: str) -> Replay:
     angle = result.primary_angle if result else None
     return Replay(
         line=session_line(row, zone),
-        day=row.started_at.astimezone(zone).date(),
         plot=row.plot,
         angle_name=angle.name.replace("_", " ").capitalize() if angle else "",
         repetitions=_repetitions(result) if result else (),
-        has_frames=_is_series(row),
+        has_frames=_has_frames(row),
     )
 
 
@@ -94,7 +89,7 @@ def read_frames(
     """
     with context.database.begin(tenant_id) as db:
         row = _row(db, patient_id, session_id)
-        if not _is_series(row):
+        if not _has_frames(row):
             raise NoFrames("No landmarks are kept of this session.")
         path = context.settings.recordings_dir / str(row.recording)
     try:
@@ -146,8 +141,8 @@ def _repetitions(result: ExerciseResult) -> tuple[RepetitionLine, ...]:
     )
 
 
-def _is_series(row: SessionRow) -> bool:
-    return row.recording is not None and Path(row.recording).suffix in SERIES_SUFFIXES
+def _has_frames(row: SessionRow) -> bool:
+    return row.source == "landmarks"
 
 
 def _row(db: Session, patient_id: int, session_id: str) -> SessionRow:

@@ -23,7 +23,7 @@ from app.sign_in import SignIn
 from app.store import PatientRow, SessionRow
 from rtm.exercises import Exercise, Side, load_library
 from rtm.exercises.drawing import draw
-from rtm.program import Dose, PrescribedExercise, Program
+from rtm.program import Dose, PrescribedExercise, Program, exercise_of, line_key
 from rtm.range_limit import within_limit
 from rtm.session import ExerciseResult, Session
 from vision.coach import cues
@@ -74,7 +74,7 @@ class Today:
     def line(self, name: str) -> TodayLine | None:
         """By the name in the URL, else the first of that exercise."""
         lines = self.program_lines
-        exercise_id = name.partition(".")[0]
+        exercise_id = exercise_of(name)
         return next(
             (line for line in lines if line.name_in_url == name),
             next((line for line in lines if line.exercise.id == exercise_id), None),
@@ -97,8 +97,7 @@ class ResultPage:
     @property
     def line_name(self) -> str:
         """Leads back to the same side of the exercise."""
-        side = self.row.side
-        return self.row.exercise_id + ("" if side == "bilateral" else f".{side}")
+        return line_key(self.row.exercise_id, self.row.side)
 
     @property
     def angle_name(self) -> str:
@@ -152,7 +151,7 @@ def read_today(context: Context, sign_in: SignIn) -> Today:
         name
         for row in rows
         if row.started_at.astimezone(zone).date() == today and row.status != "refused"
-        for name in (row.exercise_id, f"{row.exercise_id}.{row.side}")
+        for name in (row.exercise_id, line_key(row.exercise_id, row.side))
     }
     program = current[1] if current else None
     due = program.due_on(today) if program else ()

@@ -66,6 +66,7 @@ from app.store.safety import (
     AlertStepRow,
     SafetyFactIsFinal,
     SafetyScreenRow,
+    newest_alert_step,
 )
 from app.store.templates import FavouriteExerciseRow, ProgramTemplateRow
 from app.store.tenant import Tenant, tenant_by_iss
@@ -146,6 +147,7 @@ __all__ = [
     "json_reader",
     "mark_all_stale",
     "mark_stale",
+    "newest_alert_step",
     "previous_program",
     "tenant_by_iss",
     "to_document",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, UniqueConstraint, event
+from sqlalchemy import ForeignKey, ScalarSelect, UniqueConstraint, event, func, select
 from sqlalchemy.orm import Mapped, Mapper, mapped_column
 
 from app.store.base import Base, TenantOwned
@@ -64,6 +64,16 @@ class AlertStepRow(TenantOwned, Base):
     note: Mapped[str | None]
     made_by: Mapped[int] = mapped_column(ForeignKey("practitioner.id"))
     made_at: Mapped[datetime]
+
+
+def newest_alert_step(step: str) -> ScalarSelect[int]:
+    """In a query over alerts: the id of an alert's newest row of that `step`."""
+    return (
+        select(func.max(AlertStepRow.id))
+        .where(AlertStepRow.alert_id == AlertRow.id, AlertStepRow.step == step)
+        .correlate(AlertRow)
+        .scalar_subquery()
+    )
 
 
 class AlertAcknowledgementRow(TenantOwned, Base):
